@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Time as numbers. Wall-clock times are nanoseconds since the epoch (UTC), 0 meaning "never". Thread-safe.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CLOCK_NS_PER_SEC 1000000000LL
+#define CLOCK_TEXT_MAX   40
+
+int64_t clock_wall_ns(void);           /* CLOCK_REALTIME */
+int64_t clock_mono_ns(void);           /* CLOCK_MONOTONIC */
+int64_t clock_boot_ns(void);           /* CLOCK_BOOTTIME */
+
+/* RFC3339Nano UTC as docker prints it: trailing zeros of the fraction trimmed; 0 is "0001-01-01T00:00:00Z" */
+const char *clock_rfc3339(int64_t wall_ns, char out[CLOCK_TEXT_MAX]);
+/* The same with always nine digits of fraction (log timestamps) */
+const char *clock_rfc3339_fixed(int64_t wall_ns, char out[CLOCK_TEXT_MAX]);
+/* RFC3339 with optional fraction and offset, or unix seconds[.fraction]. Return: true and *ret_ns, or false */
+bool clock_parse(const char *text, int64_t *ret_ns);
