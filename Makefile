@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# One Makefile, no recursion. `make` builds the three programs into build/; `make help` tells the rest.
+#
+#   make V=1                     shows the commands
+#   make WERROR=1 (or CI=true)   warnings are errors
+#   make CC=clang                builds into build/clang/
+#   make SAN=address,undefined   builds into build/asan/ (SAN=asan,undefined means the same)
+#   make VARIANT=name            builds into build/name/, with whatever CC and CFLAGS you give
+#
+# A folder is a module of the architecture: each .c in it is compiled, main.c is left out of its archive.
+
+all:
+.SUFFIXES:
+.SECONDARY:
+.DELETE_ON_ERROR:
+comma := ,
+
+# --- configuration: made on demand, kept under build/ ----------------------------------------------
+ifneq ($(if $(MAKECMDGOALS),$(filter-out clean help format,$(MAKECMDGOALS)),all),)
+include build/config.mk
+endif
+
+build/config.mk: configure.ac config.mk.in
+	@mkdir -p build
+	@command -v autoconf >/dev/null || { \
+		echo "autoconf is missing. Debian, Ubuntu: apt-get install autoconf; Fedora: dnf install autoconf" >&2; \
+		exit 1; }
+	cd build && autoconf -o configure ../configure.ac && ./configure --srcdir=.. --quiet $(CONFIGURE_FLAGS)
+	@touch $@
+
+# --- variants ---------------------------------------------------------------------------------------
+ifeq ($(origin CC),default)
+CC := $(CONFIGURED_CC)
+endif
+SAN ?=
+SANITIZERS := $(subst asan,address,$(subst ubsan,undefined,$(subst tsan,thread,$(SAN))))
+VARIANT ?= $(subst $() ,-,$(strip $(if $(findstring clang,$(CC)),clang) \
+	$(if $(SAN),$(if $(findstring address,$(SANITIZERS)),asan,$(if $(findstring thread,$(SANITIZERS)),tsan,san)))))
+B := build$(if $(VARIANT),/$(VARIANT))
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+# --- flags ------------------------------------------------------------------------------------------
+WARNINGS := -Wall -Wextra -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wwrite-strings
+ifneq ($(filter true 1,$(CI) $(WERROR)),)
+WARNINGS += -Werror
+endif
+HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection
+LDHARD  := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+ifeq ($(SAN),)
+OPTIMIZE := -O2 -g
+HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZERS) \
+	$(if $(findstring undefined,$(SANITIZERS)),-fno-sanitize-recover=undefined)
+LDHARD   += -fsanitize=$(SANITIZERS)
+endif
+LIB_CFLAGS := $(sort $(SECCOMP_CFLAGS) $(CAP_CFLAGS) $(ARCHIVE_CFLAGS) $(JANSSON_CFLAGS) $(CGROUP_CFLAGS) \
+	$(UV_CFLAGS) $(CRYPTO_CFLAGS) $(ISAL_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS) $(SQLITE_CFLAGS))
+CFLAGS ?=
+LDFLAGS ?=
+BASE_FLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DKILN_VERSION='"$(KILN_VERSION)"' -I. \
+	$(OPTIMIZE) $(WARNINGS)
+COMPILE = $(CC) $(BASE_FLAGS) $(HARDEN) -ffunction-sections -fdata-sections $(LIB_CFLAGS) -MMD -MP $(CFLAGS)
+LINK = $(CC) $(OPTIMIZE) $(LDHARD) -Wl,--gc-sections,--as-needed $(CFLAGS) $(LDFLAGS)
+
+# --- what is here -----------------------------------------------------------------------------------
+SRC_base    := $(wildcard base/*.c)
+SRC_oci     := $(wildcard oci/*.c)
+SRC_runtime := $(wildcard runtime/*.c)
+SRC_daemon  := $(wildcard daemon/*.c daemon/doors/*.c daemon/engine/*.c daemon/net/*.c)
+SRC_cli     := $(wildcard cli/*.c)
+SRC_unit    := $(wildcard tests/unit/test_*.c)
+# What the client shares with the daemon: the HTTP code and the API's types, and nothing else.
+SRC_api     := $(wildcard daemon/api.c daemon/http.c)
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out %/main.c,$(1)))
+FOLDERS := base oci runtime daemon api cli
+define archive
+$(B)/lib$(1).a: $(call obj,$(SRC_$(1)))
+	$$(call say,AR,$$@)
+	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call archive,$(f))))
+
+# Archives that a folder's code may need, itself first (the include matrix of docs/architecture.md).
+ARS_base    := base
+ARS_oci     := oci base
+ARS_runtime := runtime oci base
+ARS_daemon  := daemon oci base
+ARS_cli     := cli api oci base
+ARS_all     := cli daemon runtime oci base
+ars = $(patsubst %,$(B)/lib%.a,$(ARS_$(1)))
+
+# Libraries a program may link; --as-needed drops what it does not use. kilnd is kept from libarchive,
+# libseccomp and libcgroup, and kiln-runtime from libuv and SQLite, by not being offered them.
+LIBS_base    := $(JANSSON_LIBS)
+LIBS_oci     := $(LIBS_base) $(CRYPTO_LIBS) $(ISAL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
+LIBS_runtime := $(LIBS_oci) $(ARCHIVE_LIBS) $(SECCOMP_LIBS) $(CAP_LIBS) $(CGROUP_LIBS)
+LIBS_daemon  := $(LIBS_oci) $(UV_LIBS) $(HTTP_LIBS) $(SQLITE_LIBS) -lpthread
+LIBS_cli     := $(LIBS_oci) $(HTTP_LIBS)
+LIBS_all     := $(sort $(LIBS_runtime) $(LIBS_daemon) $(LIBS_cli))
+
+# --- programs: one for each main.c that is here ---------------------------------------------------
+PROGRAM_runtime := $(B)/kiln-runtime
+PROGRAM_daemon  := $(B)/kilnd
+PROGRAM_cli     := $(B)/kiln
+define program
+$(PROGRAM_$(1)): $(B)/obj/$(1)/main.o $(call ars,$(1))
+	$$(call say,LD,$$@)
+	$$(Q)$$(LINK) -o $$@ $$< $(call ars,$(1)) $(LIBS_$(1))
+PROGRAMS += $(if $(wildcard $(1)/main.c),$(PROGRAM_$(1)))
+endef
+$(foreach f,runtime daemon cli,$(eval $(call program,$(f))))
+
+PAYLOAD := $(if $(wildcard tests/payload.c),$(B)/payload)
+$(B)/payload: tests/payload.c Makefile build/config.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g $(WARNINGS) -static -o $@ $<
+
+all: $(PROGRAMS) $(PAYLOAD) $(call ars,base) $(call ars,oci)
+
+$(B)/obj/%.o: %.c Makefile build/config.mk
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(COMPILE) -c -o $@ $<
+-include $(wildcard $(patsubst %.c,$(B)/obj/%.d,$(SRC_base) $(SRC_oci) $(SRC_runtime) $(SRC_daemon) \
+	$(SRC_cli) $(SRC_unit)))
+
+# Programs carry data files in themselves (.incbin), which -MMD does not see.
+$(B)/obj/runtime/seccomp%.o $(B)/obj/daemon/%.o: $(wildcard contrib/seccomp/default.json)
+
+# --- unit tests: one binary each --------------------------------------------------------------------
+# test_foo.c is linked against the archives of the folder that has foo.c, else against all of them.
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(SRC_unit))
+home_of = $(firstword $(subst /, ,$(firstword $(wildcard $(foreach d,base oci runtime daemon daemon/engine \
+	daemon/doors daemon/net cli,$(d)/$(1).c)))) all)
+define unit
+$(B)/unit/test_$(1): $(B)/obj/tests/unit/test_$(1).o $(call ars,$(2))
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(LINK) -o $$@ $$< -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(LIBS_$(2)) $(CHECK_LIBS)
+endef
+$(foreach t,$(patsubst tests/unit/test_%.c,%,$(SRC_unit)),$(eval $(call unit,$(t),$(call home_of,$(t)))))
+
+check: all $(UNIT)
+	$(Q)sh tests/unit/run.sh $(B)/results/unit.log $(sort $(UNIT))
+
+unit-%: $(B)/unit/test_%
+	$(Q)$<
+
+# --- other suites -----------------------------------------------------------------------------------
+lint: all
+	$(Q)NM='$(NM)' BUILD=$(B) $(PYTHON) tests/lint/lint.py
+
+e2e: all
+	$(Q)KILN_BUILD=$(abspath $(B)) $(PYTHON) tests/e2e/run.py $(E2E)
+
+vm: all
+	$(Q)$(if $(wildcard tests/vm/run.py),$(PYTHON) tests/vm/run.py,sh tests/vm/run.sh) $(VM)
+
+acceptance:
+	$(Q)$(PYTHON) tests/acceptance.py
+
+report: all
+	$(Q)$(PYTHON) tests/lint/size_report.py $(wildcard $(PROGRAMS))
+
+# Unit and end-to-end tests once more, on binaries with AddressSanitizer and UBSan.
+check-all: check e2e
+	$(Q)CK_TIMEOUT_MULTIPLIER=4 $(MAKE) --no-print-directory SAN=address,undefined check e2e
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# --- install ----------------------------------------------------------------------------------------
+install: all
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir)
+	install -m 755 $(B)/kiln $(B)/kiln-runtime $(DESTDIR)$(bindir)
+	install -m 755 $(B)/kilnd $(DESTDIR)$(sbindir)
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'all         build/kilnd, build/kiln, build/kiln-runtime'
+	@echo 'check       unit tests (no root, under a minute); unit-NAME runs one binary'
+	@echo 'lint        the rules of HACKING.md'
+	@echo 'e2e         end-to-end tests (root); E2E="names" picks some'
+	@echo 'vm          the subset that runs in a virtual machine with Debian'"'"'s kernel'
+	@echo 'check-all   check and e2e, plain and with ASan and UBSan'
+	@echo 'acceptance  compares tests/acceptance.tsv with the results of the last runs'
+	@echo 'report      sizes of functions, files and programs'
+	@echo 'format      clang-format over the tree'
+	@echo 'install     DESTDIR=, prefix='
+	@echo 'clean'
+
+.PHONY: all check lint e2e vm acceptance report check-all format install clean help
