@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The launch and exec documents: what kilnd asks of the launcher, as JSON in a sealed memfd.
+ *
+ * They wrap the OCI runtime configuration and add what the specification has no word for: the overlay's
+ * layers, the log, the wiring of stdio, the user as text. kilnd writes them (oci/bundle.c), the forked
+ * child of the launcher reads them (runtime/). One schema table for both.
+ *
+ * Mount sources in config.mounts[]: "fd:N" is the N-th bind descriptor of the message (a detached mount
+ * made by kilnd with open_tree in the host's namespace); an absolute path must lie below data_root.
+ */
+#pragma once
+
+#include "base/json.h"
+#include "oci/runtime_config.h"
+
+/* How the container's (or exec's) stdio is wired. */
+struct launch_stdio {
+	bool tty;
+	bool open_stdin;                 /* keep stdin open; else /dev/null */
+	bool stdin_once;                 /* close stdin when the first attached client's input ends */
+	uint32_t height, width;          /* initial terminal size; 0: unset */
+	uint64_t capture_bytes;          /* keep the first n bytes of output and report them with the exit (health checks) */
+	char *log_path;                  /* json-file to append to; "" or NULL: none */
+	char *detach_keys;               /* bytes, default "\x10\x11"; applied to tty input of attached clients */
+};
+
+struct launch_spec {
+	uint32_t version;                /* LAUNCH_VERSION */
+	char *id;                        /* 64 hex digits */
+	struct oci_config *config;       /* the OCI runtime configuration */
+	char *user;                      /* "user[:group]" by name or number, resolved inside the root; "": 0:0 */
+	char *data_root;                 /* absolute */
+	char *layers_dir;                /* absolute; working directory of the overlay mount */
+	struct str_list lowers;          /* names in layers_dir, the top layer first; never empty */
+	char *container_dir;             /* absolute; holds upper, work, rootfs */
+	bool volatile_upper;             /* overlay option "volatile" */
+	char *cgroup_path;               /* below each hierarchy's root: "/kiln/<id>" */
+	char *seccomp_profile;           /* "default", "unconfined", or the text of a profile in Docker's format */
+	bool init;                       /* run Kiln's own tiny init as PID 1 */
+	struct launch_stdio *stdio;
+	char *socket_path;               /* the monitor's socket, absolute, in a 0700 directory */
+};
+
+struct exec_spec {
+	uint32_t version;
+	char *id;                        /* the exec's ID, 64 hex digits */
+	char *container_id;
+	struct oci_process *process;     /* args, env, cwd, capabilities, noNewPrivileges, rlimits */
+	char *user;
+	char *cgroup_path;
+	char *seccomp_profile;
+	struct launch_stdio *stdio;
+	char *data_root;
+	char *socket_path;
+	uint64_t timeout_ms;             /* SIGKILL after this long; 0: never */
+};
+
+#define LAUNCH_VERSION   1
+#define LAUNCH_MAX_BYTES (4u << 20)
+
+extern const struct jschema launch_spec_schema;
+extern const struct jschema exec_spec_schema;

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a user asks of a container: Docker's Config and HostConfig, as far as Kiln does them.
+ *
+ * One table per struct decodes a create request, keeps it in the state store, and prints it in inspect.
+ * What is not a row here is refused by name at the door. Absent lists are empty; 0 means "not asked".
+ * Everything lives in the arena of the document it was decoded into. Pure data, no I/O.
+ *
+ * Spec: Docker Engine API 1.51, ContainerCreate (Config, HostConfig)
+ */
+#pragma once
+
+#include "base/json.h"
+
+struct opt_healthcheck {
+	struct str_list test;            /* {} inherit, {"NONE"}, {"CMD", ...}, {"CMD-SHELL", text} */
+	int64_t interval_ns;             /* 0: default (30 s) */
+	int64_t timeout_ns;              /* 0: default (30 s) */
+	int64_t start_period_ns;         /* 0: none */
+	int64_t start_interval_ns;       /* 0: default (5 s) */
+	int64_t retries;                 /* 0: default (3) */
+};
+
+struct opt_config {
+	char *hostname;                  /* "": first 12 digits of the ID */
+	char *domainname;
+	char *user;                      /* "user[:group]", resolved inside the image at start */
+	bool attach_stdin, attach_stdout, attach_stderr;
+	bool tty;
+	bool open_stdin;
+	bool stdin_once;
+	struct str_list env;             /* "K=V"; "K" alone removes what the image set */
+	struct str_list cmd;
+	struct str_list entrypoint;      /* {""} resets the image's */
+	struct opt_healthcheck *healthcheck; /* NULL: the image's */
+	char *image;                     /* as the user wrote it */
+	char *working_dir;
+	struct str_map labels;
+	char *stop_signal;               /* "": the image's, else SIGTERM */
+	struct opt_i64 stop_timeout_sec; /* absent: 10; -1: for ever */
+	struct json_raw exposed_ports;   /* kept and shown */
+	struct json_raw volumes;         /* kept and shown */
+	struct str_list shell;
+};
+
+struct opt_restart_policy {
+	char *name;                      /* "", "no", "always", "unless-stopped", "on-failure" */
+	int64_t maximum_retry_count;
+};
+
+struct opt_log_config {
+	char *type;                      /* "" or "json-file" or "none" */
+	struct str_map config;
+};
+
+struct opt_host_config {
+	struct str_list binds;           /* "/host:/container[:ro|rw|...]" */
+	char *network_mode;              /* "default", "bridge", "none", "host" */
+	struct opt_restart_policy *restart_policy;
+	struct opt_log_config *log_config;
+	bool auto_remove;
+	struct str_list cap_add, cap_drop;   /* "NET_ADMIN", "CAP_NET_ADMIN", "ALL" */
+	bool privileged;
+	bool readonly_rootfs;
+	struct str_map tmpfs;            /* path -> mount options */
+	struct opt_bool init;
+	int64_t memory_bytes;            /* 0: no limit */
+	int64_t nano_cpus;               /* 0: no limit */
+	struct opt_i64 pids_limit;       /* absent, 0, -1: no limit */
+	char *cpuset_cpus;
+	struct str_list security_opt;    /* "seccomp=unconfined", "seccomp={json}", "no-new-privileges[:true]" */
+	struct json_raw console_size;    /* [height, width] */
+	char *cgroup_parent;
+	int64_t shm_size_bytes;          /* 0: 64 MiB */
+};
+
+struct container_options {
+	struct opt_config *config;       /* never NULL after validation */
+	struct opt_host_config *host;    /* never NULL after validation */
+};
+
+extern const struct jschema opt_healthcheck_schema;
+extern const struct jschema opt_config_schema;
+extern const struct jschema opt_restart_policy_schema;
+extern const struct jschema opt_host_config_schema;
+extern const struct jschema container_options_schema;   /* {"Config":…,"HostConfig":…}: how the state store keeps it */
