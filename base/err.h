@@ -73,6 +73,12 @@ int err_exit_code(enum err_kind kind);
  */
 const char *err_kind_name(enum err_kind kind);
 
+/**
+ * err_kind_meaning() - One line for people: what the kind says about the request
+ * Return: a static string
+ */
+const char *err_kind_meaning(enum err_kind kind);
+
 /* Broken invariants only: prints file, line and message, and aborts, in every build. */
 #define BUG(cond, ...) do { if (__builtin_expect(!!(cond), 0)) err_bug_(__FILE__, __LINE__, __VA_ARGS__); } while (0)
 _Noreturn void err_bug_(const char *file, int line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
