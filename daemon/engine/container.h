@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containers and execs: one struct each, touched only on the loop thread.
+ *
+ * The lifecycle is a table (lifecycle.h). stop and restart are intents (desired state plus a timer): kill, exec,
+ * attach, logs, inspect, resize and wait never queue behind them.
+ */
+#pragma once
+
+#include "daemon/engine/engine.h"
+#include "daemon/engine/lifecycle.h"
+#include "oci/launch.h"
+#include "oci/options.h"
+
+enum health_state { HEALTH_NONE, HEALTH_STARTING, HEALTH_HEALTHY, HEALTH_UNHEALTHY };
+
+struct health_result {
+	int64_t start_wall_ns, end_wall_ns;
+	int32_t exit_code;               /* -1: timed out or could not run */
+	char output[4097];
+};
+#define HEALTH_LOG_MAX 5
+
+struct container {
+	struct engine *eng;
+	const char *id;                  /* 64 hex digits */
+	const char *name;                /* without the slash */
+	const char *image_id;
+	struct image *image;             /* NULL when it was removed by force */
+	struct container_options *opt;   /* in arena; merged with the image's defaults where docker merges at create */
+	int64_t created_wall_ns;
+
+	enum ct_state state;             /* observed */
+	bool wants_running;              /* desired */
+	bool is_restarting;              /* waiting for the backoff, or between exit and next start */
+	bool is_removing, is_paused, is_dead;
+	bool was_stopped_by_hand;
+	bool is_degraded;                /* runs without its monitor */
+	bool is_oom_killed;
+	bool has_started_once;
+	int32_t pid;                     /* of init; 0 when not running */
+	int pidfd;                       /* -1 when not running */
+	int32_t exit_code;
+	char error[512];                 /* why the last start failed, "" */
+	int64_t started_wall_ns, finished_wall_ns;
+	int32_t restart_count;
+
+	enum health_state health;
+	int32_t health_failing_streak;
+	struct health_result health_log[HEALTH_LOG_MAX]; size_t n_health_log;   /* oldest first */
+	bool has_healthcheck;
+	struct opt_healthcheck healthcheck;   /* effective; valid when has_healthcheck */
+
+	const char *path; struct str_list args;   /* what runs: docker's Path and Args */
+	const char *dir;                 /* <data-root>/containers/<id> */
+	const char *log_path;            /* json-file */
+
+	struct container_priv *priv;     /* engine's own */
+};
+
+struct exec {
+	const char *id;
+	struct container *c;
+	struct exec_options *opt;
+	bool is_running, is_done;
+	int32_t exit_code;               /* valid when is_done */
+	int32_t pid;
+	struct exec_priv *priv;
+};
+
+struct exec_options {
+	bool attach_stdin, attach_stdout, attach_stderr, tty, privileged;
+	struct str_list cmd, env;
+	char *user, *working_dir, *detach_keys;
+	uint32_t height, width;
+};
+
+/* ---- finding ---- */
+struct container *container_first(struct engine *eng);
+struct container *container_next(struct engine *eng, struct container *c);
+/* Exact ID, name (leading slash tolerated), unique ID prefix. Messages as docker's */
+int container_find(struct engine *eng, const char *ref, struct container **ret, struct err *e);
+struct exec *exec_find(struct engine *eng, const char *id);
+size_t container_exec_ids(const struct container *c, const char **ids, size_t max);
+
+/* ---- changing ---- */
+/* @opt: borrowed, deep-copied. @name: NULL invents one. done's ctx finds the container by the ID in ret_id[65] (filled before done). */
+typedef void (*container_created_fn)(void *ctx, const struct err *err, struct container *c);
+void container_create(struct engine *eng, const char *name, const struct container_options *opt,
+		      container_created_fn done, void *ctx);
+/* done: err ERR_NONE and *already true through container_was_running() semantics: ERR_NONE with changed=false means 304 */
+typedef void (*container_changed_fn)(void *ctx, const struct err *err, bool changed);
+void container_start(struct container *c, container_changed_fn done, void *ctx);
+/* @signo 0: its own stop signal; @timeout_sec: INT64_MIN its own, -1 for ever */
+void container_stop(struct container *c, int signo, int64_t timeout_sec, container_changed_fn done, void *ctx);
+void container_restart(struct container *c, int signo, int64_t timeout_sec, engine_done_fn done, void *ctx);
+int  container_kill(struct container *c, int signo, struct err *e);
+void container_remove(struct container *c, bool force, engine_done_fn done, void *ctx);
+int  container_resize(struct container *c, uint16_t height, uint16_t width, struct err *e);
+
+/* wait: @condition as docker's; fn is called once with the code; cancel when the client is gone */
+enum wait_condition { WAIT_NOT_RUNNING, WAIT_NEXT_EXIT, WAIT_REMOVED };
+struct wait_reg;
+struct wait_reg *container_wait(struct container *c, enum wait_condition cond,
+				void (*fn)(void *ctx, int32_t exit_code, const char *error), void *ctx);
+void container_wait_cancel(struct wait_reg *w);
+
+/* Can one attach now? (created or running; not restarting, paused, removing). Message as docker's */
+int container_can_attach(const struct container *c, struct err *e);
+/* @fd: taken. @flags: enum attach_flags of runtime/proto.h. @detach_keys: bytes, "" default. Works before start: kept until the launch. */
+void container_attach(struct container *c, int fd, unsigned flags, const char *detach_keys, const void *prefix, size_t n_prefix);
+
+int  exec_create(struct container *c, const struct exec_options *opt, struct exec **ret, struct err *e);
+/* Can it start now? 409 messages as docker's */
+int  exec_can_start(const struct exec *x, struct err *e);
+/* @fd: taken, or -1 when detached. A start error is written into the stream as docker does; done is called when it runs or failed. */
+void exec_start(struct exec *x, int fd, unsigned flags, const char *detach_keys, const void *prefix, size_t n_prefix,
+		bool tty, uint16_t height, uint16_t width, engine_done_fn done, void *ctx);
+int  exec_resize(struct exec *x, uint16_t height, uint16_t width, struct err *e);
+
+/* ---- health of all: GET /kiln/v1/health reads these ---- */
+const char *container_status_text(const struct container *c, char out[128]);   /* docker ps: "Up 3 minutes (healthy)" */
+const char *container_state_name(const struct container *c);                    /* created running paused restarting removing exited dead */
+bool engine_launcher_is_up(const struct engine *eng);
+bool engine_storage_is_ok(const struct engine *eng, struct err *ret_why);
+/* Should it be warm, and is it? @ret_why gets the reason when not */
+bool container_should_be_warm(const struct container *c);
+bool container_is_warm(const struct container *c, char ret_why[256]);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Images: what is stored, how it is called, and loading archives. Loop thread only.
+ *
+ * An image is its configuration's digest; it has tags and layers. Layers and blobs are shared and
+ * go when the last image that needs them goes. Loading never leaves half an image: blobs and layers are placed
+ * by rename when verified, and the image exists when its row is committed.
+ */
+#pragma once
+
+#include "daemon/engine/engine.h"
+#include "oci/image.h"
+
+struct image_layer {
+	const char *diff_id;         /* "sha256:…" */
+	const char *blob_digest;     /* as it came (compressed or not) */
+	const char *media_type;
+	int64_t blob_bytes;
+	int64_t bytes;               /* unpacked */
+	const char *dir;             /* in layers/ */
+};
+
+struct image {
+	const char *id;              /* "sha256:<64 hex>": digest of the configuration */
+	const char *config_text;     /* the configuration's JSON, as it came */
+	size_t n_config_text;
+	struct oci_image_config *config;
+	char **tags; size_t n_tags;  /* canonical references */
+	const char *manifest_digest; /* of an OCI archive, else NULL */
+	struct image_layer *layers; size_t n_layers;   /* bottom first */
+	int64_t size_bytes;          /* sum of layers */
+	int64_t loaded_wall_ns;
+	size_t n_containers;         /* that use it */
+};
+
+struct image *image_first(struct engine *eng);
+struct image *image_next(struct engine *eng, struct image *i);
+
+/* By reference (tag defaults to latest), "sha256:…" or a unique hex prefix. ERR_NOT_FOUND "No such image: x:latest" as docker says it */
+int image_find(struct engine *eng, const char *name, struct image **ret, struct err *e);
+void image_tag(struct engine *eng, struct image *i, const char *reference, engine_done_fn done, void *ctx);
+
+/* rmi: untags; removes the image when the last tag goes (or by ID with force). Deleted and untagged names are told in order through @each. */
+typedef void (*image_removed_fn)(void *ctx, bool is_deleted, const char *what);
+void image_remove(struct engine *eng, const char *name, bool force, bool noprune,
+		  image_removed_fn each, engine_done_fn done, void *ctx);
+
+/*
+ * Load an archive that arrives on @archive_fd (taken; a pipe or file). @progress gets one line per loaded image
+ * ("Loaded image: busybox:latest" …).
+ */
+typedef void (*image_progress_fn)(void *ctx, const char *line);
+void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, engine_done_fn done, void *ctx);
