@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/options.h"
+
+#define O J_OMIT_EMPTY
+#define N J_NULLABLE
+
+/* Keys match without regard to case because clients of Docker rely on Go's decoder, which does. */
+
+static const struct jfield healthcheck_fields[] = {
+	J_STRINGS(struct opt_healthcheck, test, "Test", O),
+	J_I64(struct opt_healthcheck, interval_ns, "Interval", O),
+	J_I64(struct opt_healthcheck, timeout_ns, "Timeout", O),
+	J_I64(struct opt_healthcheck, start_period_ns, "StartPeriod", O),
+	J_I64(struct opt_healthcheck, start_interval_ns, "StartInterval", O),
+	J_I64(struct opt_healthcheck, retries, "Retries", O),
+};
+const struct jschema opt_healthcheck_schema =
+	J_SCHEMA_FOLD(struct opt_healthcheck, "HealthConfig", healthcheck_fields);
+
+static const struct jfield config_fields[] = {
+	J_STRING(struct opt_config, hostname, "Hostname", 0),
+	J_STRING(struct opt_config, domainname, "Domainname", 0),
+	J_STRING(struct opt_config, user, "User", 0),
+	J_BOOLEAN(struct opt_config, attach_stdin, "AttachStdin", 0),
+	J_BOOLEAN(struct opt_config, attach_stdout, "AttachStdout", 0),
+	J_BOOLEAN(struct opt_config, attach_stderr, "AttachStderr", 0),
+	J_RAW(struct opt_config, exposed_ports, "ExposedPorts", O),
+	J_BOOLEAN(struct opt_config, tty, "Tty", 0),
+	J_BOOLEAN(struct opt_config, open_stdin, "OpenStdin", 0),
+	J_BOOLEAN(struct opt_config, stdin_once, "StdinOnce", 0),
+	J_STRINGS(struct opt_config, env, "Env", N),
+	J_STRINGS(struct opt_config, cmd, "Cmd", N),
+	J_OBJECT(struct opt_config, healthcheck, "Healthcheck", &opt_healthcheck_schema, O),
+	J_STRING(struct opt_config, image, "Image", 0),
+	J_RAW(struct opt_config, volumes, "Volumes", N),
+	J_STRING(struct opt_config, working_dir, "WorkingDir", 0),
+	J_STRINGS(struct opt_config, entrypoint, "Entrypoint", N),
+	J_MAP(struct opt_config, labels, "Labels", 0),
+	J_STRING(struct opt_config, stop_signal, "StopSignal", O),
+	J_OPT_I64(struct opt_config, stop_timeout_sec, "StopTimeout", O),
+	J_STRINGS(struct opt_config, shell, "Shell", O),
+};
+const struct jschema opt_config_schema =
+	J_SCHEMA_FOLD(struct opt_config, "ContainerConfig", config_fields);
+
+static const struct jfield restart_policy_fields[] = {
+	J_STRING(struct opt_restart_policy, name, "Name", 0),
+	J_I64(struct opt_restart_policy, maximum_retry_count, "MaximumRetryCount", 0),
+};
+const struct jschema opt_restart_policy_schema =
+	J_SCHEMA_FOLD(struct opt_restart_policy, "RestartPolicy", restart_policy_fields);
+
+static const struct jfield log_config_fields[] = {
+	J_STRING(struct opt_log_config, type, "Type", 0),
+	J_MAP(struct opt_log_config, config, "Config", 0),
+};
+static const struct jschema log_config_schema =
+	J_SCHEMA_FOLD(struct opt_log_config, "HostConfig.LogConfig", log_config_fields);
+
+static const struct jfield host_config_fields[] = {
+	J_STRINGS(struct opt_host_config, binds, "Binds", N),
+	J_OBJECT(struct opt_host_config, log_config, "LogConfig", &log_config_schema, 0),
+	J_STRING(struct opt_host_config, network_mode, "NetworkMode", 0),
+	J_OBJECT(struct opt_host_config, restart_policy, "RestartPolicy", &opt_restart_policy_schema, 0),
+	J_BOOLEAN(struct opt_host_config, auto_remove, "AutoRemove", 0),
+	J_RAW(struct opt_host_config, console_size, "ConsoleSize", N),
+	J_STRINGS(struct opt_host_config, cap_add, "CapAdd", N),
+	J_STRINGS(struct opt_host_config, cap_drop, "CapDrop", N),
+	J_BOOLEAN(struct opt_host_config, privileged, "Privileged", 0),
+	J_BOOLEAN(struct opt_host_config, readonly_rootfs, "ReadonlyRootfs", 0),
+	J_STRINGS(struct opt_host_config, security_opt, "SecurityOpt", N),
+	J_MAP(struct opt_host_config, tmpfs, "Tmpfs", O),
+	J_I64(struct opt_host_config, shm_size_bytes, "ShmSize", 0),
+	J_I64(struct opt_host_config, memory_bytes, "Memory", 0),
+	J_I64(struct opt_host_config, nano_cpus, "NanoCpus", 0),
+	J_STRING(struct opt_host_config, cgroup_parent, "CgroupParent", 0),
+	J_STRING(struct opt_host_config, cpuset_cpus, "CpusetCpus", 0),
+	J_OPT_I64(struct opt_host_config, pids_limit, "PidsLimit", N),
+	J_OPT_BOOL(struct opt_host_config, init, "Init", O),
+};
+const struct jschema opt_host_config_schema =
+	J_SCHEMA_FOLD(struct opt_host_config, "HostConfig", host_config_fields);
+
+static const struct jfield container_fields[] = {
+	J_OBJECT(struct container_options, config, "Config", &opt_config_schema, 0),
+	J_OBJECT(struct container_options, host, "HostConfig", &opt_host_config_schema, 0),
+};
+const struct jschema container_options_schema =
+	J_SCHEMA_FOLD(struct container_options, "Config and HostConfig", container_fields);
