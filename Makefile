@@ -160,7 +160,7 @@ e2e: all
 	$(Q)KILN_BUILD=$(abspath $(B)) $(PYTHON) tests/e2e/run.py $(E2E)
 
 vm: all
-	$(Q)$(if $(wildcard tests/vm/run.py),$(PYTHON) tests/vm/run.py,sh tests/vm/run.sh) $(VM)
+	$(Q)bash tests/vm/run.sh $(VM)
 
 acceptance:
 	$(Q)$(PYTHON) tests/acceptance.py

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh LOG BINARY...: runs every unit test binary, shows the failures, keeps all lines in LOG.
+# run.sh LOG BINARY...: runs every unit test binary, shows the failures (and with SHOW_OK=1 what passed),
+# keeps all lines in LOG.
 log=$1
 shift
 mkdir -p "$(dirname "$log")"
@@ -9,6 +10,7 @@ for t in "$@"; do
 	out=$("$t" 2>&1)
 	code=$?
 	printf '%s\n' "$out" >>"$log"
+	[ -z "${SHOW_OK:-}" ] || printf '%s\n' "$out" | grep '^ok '
 	if [ $code -ne 0 ]; then
 		printf '%s\n' "$out" | grep -v '^ok '
 		# A binary that died before it could report is a failure too.

@@ -1,0 +1,99 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# sudo sh contrib/check.sh           installs what the tests need and runs them all
+# sudo sh contrib/check.sh SUITE...  only these: build lint unit e2e sanitize clang vm acceptance
+#
+# Each suite has a budget in seconds; its output is build/results/SUITE.log, in which a line is one test:
+# `ok NAME`, `FAIL NAME` or `skip NAME reason`. The last line counts them all.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. contrib/packages.sh
+
+results=build/results
+all_suites='build lint unit e2e sanitize clang vm acceptance'
+failed_suites=
+
+[ "$(id -u)" -eq 0 ] || { echo "this needs root (containers are made): sudo sh $0" >&2; exit 1; }
+
+budget_of() {
+	case $1 in
+	build) echo 180 ;; lint) echo 60 ;; unit) echo 60 ;; e2e) echo 480 ;; sanitize) echo 420 ;;
+	clang) echo 120 ;; vm) echo 600 ;; acceptance) echo 10 ;;
+	esac
+}
+
+command_of() {
+	case $1 in
+	build) make "$jobs" WERROR=1 ;;
+	lint) make lint WERROR=1 ;;
+	unit) make "$jobs" check WERROR=1 ;;
+	e2e) make e2e WERROR=1 ;;
+	# The same tests on binaries with AddressSanitizer and UBSan.
+	sanitize)
+		make "$jobs" all SAN=address,undefined WERROR=1 &&
+			CK_TIMEOUT_MULTIPLIER=4 make "$jobs" -k check e2e SAN=address,undefined ;;
+	clang) make "$jobs" all CC=clang WERROR=1 ;;
+	vm) make vm ;;
+	acceptance) make acceptance ;;
+	esac
+}
+
+# run_suite NAME: shows its output, keeps it, and makes a failure of a budget that is overrun.
+run_suite() {
+	suite=$1
+	log=$results/$suite.log
+	budget=$(budget_of "$suite")
+	[ -n "$budget" ] || { echo "no suite is called '$suite'; there are: $all_suites" >&2; exit 2; }
+	printf '\n=== %s (budget %s s)\n' "$suite" "$budget"
+	begin=$(date +%s)
+	# The pipe hides the exit status, so that it goes through a file.
+	{
+		timeout -k 10 "$budget" sh "$0" --suite "$suite" 2>&1
+		echo $? >"$results/.status"
+	} | tee "$results/.out"
+	status=$(cat "$results/.status")
+	mv "$results/.out" "$log"
+	took=$(($(date +%s) - begin))
+	[ "$status" -ne 124 ] && [ "$status" -ne 137 ] || echo "FAIL suite:$suite: not done within $budget s" | tee -a "$log"
+	if [ "$status" -eq 0 ]; then
+		echo "ok suite:$suite" >>"$log"
+	else
+		failed_suites="$failed_suites $suite"
+		grep -q '^FAIL ' "$log" || echo "FAIL suite:$suite: ended with $status" | tee -a "$log"
+	fi
+	echo "=== $suite: $took s, $(grep -c '^ok ' "$log") passed, $(grep -c '^FAIL ' "$log") failed," \
+		"$(grep -c '^skip ' "$log") skipped"
+}
+
+jobs=-j$(nproc)
+if [ "${1:-}" = --suite ]; then
+	command_of "$2"
+	exit
+fi
+
+install_packages build test || exit 1
+docker=$(docker_cli) || { echo "no docker client could be had; the end-to-end tests need one" >&2; exit 1; }
+PATH=$PATH:${docker%/*}
+export PATH CI=true SHOW_OK=1
+
+mkdir -p "$results"
+if [ $# -eq 0 ]; then
+	rm -f "$results"/*.log
+	# shellcheck disable=SC2086
+	set -- $all_suites
+fi
+logs=
+for s in "$@"; do
+	run_suite "$s"
+	logs="$logs $results/$s.log"
+done
+rm -f "$results/.status"
+# shellcheck disable=SC2086
+passed=$(cat $logs | grep -c '^ok ') failed=$(cat $logs | grep -c '^FAIL ')
+# shellcheck disable=SC2086
+skipped=$(cat $logs | grep '^skip ' | sort -u)
+[ -z "$skipped" ] || printf '\nskipped:\n%s\n' "$skipped"
+[ -z "$failed_suites" ] || printf '\nsuites that failed:%s (logs in %s)\n' "$failed_suites" "$results"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ -z "$failed_suites" ]
