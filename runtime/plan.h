@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The launch plan: everything that can be parsed, opened, allocated or compiled before clone.
+ *
+ * launch_plan_build() reads a launch document, makes the control groups, opens the sources of the mounts and
+ * compiles the seccomp filter; launch() only walks the arrays. A plan is used once. Its memory is the arena's,
+ * its descriptors and its control group are its own until launch_plan_done(). Single-threaded. Must not be
+ * used after the arena is freed.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct launch_spec;
+struct launch_plan;
+struct strbuf;
+
+/* What the new process gets as 0, 1 and 2. Borrowed; ignored when the document asks for a terminal. */
+struct launch_stdio_fds {
+	int in, out, err;
+};
+
+/**
+ * launch_plan_build() - Make ready all that a launch needs
+ * @spec:      borrows; must live as long as the plan. For a bundle, see run.c: root is a directory
+ * @bind_fds:  the detached mounts that "fd:N" sources name; takes them (closed by the plan, also on failure)
+ * @stdio:     borrows the descriptors until launch() has returned; may be NULL when the document asks for a terminal
+ * @arena:     keeps
+ * @ret:       owned; launch_plan_done()
+ * @e:         ERR_INVALID the document; ERR_UNSUPPORTED something in it, by name; ERR_SYSTEM, ERR_DENIED, ERR_NOT_FOUND
+ *
+ * Makes the control group as its last step; it is removed again when the plan is done without a launch.
+ * Needs cgroup_setup() before. After clone: no. Blocks: on disk.
+ *
+ * Return: 0, or -1 with @e set and nothing left behind
+ */
+int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_t n_bind_fds,
+		      const struct launch_stdio_fds *stdio, struct arena *arena, struct launch_plan **ret,
+		      struct err *e);
+
+/**
+ * launch_plan_done() - Close what the plan holds; remove the group unless a launch has succeeded. NULL is fine
+ * Return: nothing
+ */
+void launch_plan_done(struct launch_plan *plan);
+
+/**
+ * launch_plan_print() - The plan as text, one line a step: the golden files of the tests, and what `--plan` shows
+ * Return: nothing
+ */
+void launch_plan_print(const struct launch_plan *plan, struct strbuf *out);

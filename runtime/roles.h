@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What kiln-runtime can be: one function for each first argument, one row for each in main.c. Each returns the
+ * exit status. @argv[0] is the role's name.
+ */
+#pragma once
+
+int run_main(int argc, char **argv);

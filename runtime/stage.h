@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of isolation: the numbered stages that a new process walks between clone and exec.
+ *
+ * Both sides know the numbers; what a child reports carries the stage in which it failed, and a number that
+ * goes backwards is a bug. The code of the stages is in runtime/stage_*.c, declared in runtime/stages.h: no
+ * malloc, stdio, NSS, locale, logging or locks there, only stage_* functions and system calls.
+ * docs/isolation.md tells why the order is this one.
+ */
+#pragma once
+
+enum stage {
+	STAGE_NONE = 0,           /* before clone */
+	STAGE_CGROUP_JOIN = 1,    /* the process joins its groups by itself (v1; v2 is done by clone) */
+	STAGE_CGROUPNS,           /* after all joins, so that the groups are the namespace's roots */
+	STAGE_USERNS,             /* join: the container's namespaces; launch: signals, death signal, not dumpable */
+	STAGE_MOUNTS,             /* root, mounts, devices, terminal, masked and read-only paths */
+	STAGE_PIVOT,
+	STAGE_HOST,               /* host name, loopback, system controls */
+	STAGE_KEYRING,
+	STAGE_RLIMITS,            /* resource limits, OOM score */
+	STAGE_LSM,
+	STAGE_USERS,              /* names become numbers, by the root's own /etc/passwd and /etc/group */
+	STAGE_STDIO,              /* descriptors 0, 1, 2 and the controlling terminal */
+	STAGE_CHDIR,              /* before the powers go: a user may not be able to enter its own directory */
+	STAGE_SECCOMP_EARLY,      /* without no_new_privs the filter needs a power that STAGE_CAPS takes away */
+	STAGE_IDS,
+	STAGE_CAPS,
+	STAGE_PDEATHSIG,
+	STAGE_SECCOMP_LATE,       /* with no_new_privs: last */
+	STAGE_EXEC,
+	STAGES_
+};
+
+/**
+ * stage_name() - "mounts", "exec" …, for messages and docs
+ * Return: a static string
+ */
+const char *stage_name(enum stage stage);
