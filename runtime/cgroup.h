@@ -15,7 +15,7 @@
 
 #include "base/err.h"
 
-struct oci_linux_resources;
+struct oci_resources;
 struct cgroup_handle;
 
 /**
@@ -35,7 +35,7 @@ int cgroup_setup(struct err *e);
  * @e:         ERR_INVALID a value the kernel refuses, named; ERR_UNSUPPORTED a limit without its controller
  * Return: 0, or -1 with @e set and nothing left behind
  */
-int cgroup_create(const char *path, const struct oci_linux_resources *resources, struct cgroup_handle **ret,
+int cgroup_create(const char *path, const struct oci_resources *resources, struct cgroup_handle **ret,
 		  struct err *e);
 
 /**
