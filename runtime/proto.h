@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/exitrec.h"   /* the record on disk: <container-dir>/exit */
 
 #define PROTO_VERSION   1
 #define PROTO_MAX_BYTES 8192
@@ -77,26 +78,6 @@ struct msg_orphan {
 	char id[PROTO_ID_LEN + 1];
 	int32_t pid;
 };
-
-/* The record on disk: <container-dir>/exit, EXIT_RECORD_BYTES preallocated at create, one pwrite each time. */
-enum exit_phase { EXIT_NONE = 0, EXIT_RUNNING = 1, EXIT_DONE = 2 };
-struct exit_record {
-	uint32_t magic;          /* EXIT_MAGIC */
-	uint16_t version;
-	uint16_t phase;          /* enum exit_phase */
-	int32_t  pid;            /* of init, in the host's pid namespace */
-	int32_t  code;           /* exit code as docker shows it: status, or 128 + signal */
-	uint64_t start_ticks;    /* field 22 of /proc/PID/stat: with boot_id it makes the pid trustworthy */
-	int64_t  started_wall_ns;
-	int64_t  finished_wall_ns;
-	uint8_t  is_oom_killed;
-	uint8_t  is_signalled;
-	uint8_t  pad[2];
-	uint32_t crc;            /* crc32 (zlib polynomial) over all that comes before it */
-	char     boot_id[40];    /* /proc/sys/kernel/random/boot_id; not in the crc */
-};
-#define EXIT_MAGIC        0x4b4c4e58u
-#define EXIT_RECORD_BYTES 512
 
 struct msg_status {
 	struct msg_head head;
