@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `docker load` is given: a tar with images in docker's or OCI's layout.
+ *
+ * archive_stage() runs in the unpack role: it reads the tar and writes its files under flat names.
+ * archive_plan() runs in kilnd: from the listing and the small documents it decides which images there are.
+ * Digests and sizes are compared with what was hashed while staging, so a document never vouches for itself.
+ */
+#pragma once
+
+#include "oci/image.h"
+#include "oci/unpack_proto.h"
+
+#define ARCHIVE_MAX_FILES  32768
+#define ARCHIVE_MAX_IMAGES 1024
+
+struct archive_limits {
+	uint64_t max_bytes;      /* of all files together */
+	uint64_t max_ratio;      /* unpacked : packed, beyond the first 256 MiB */
+};
+#define ARCHIVE_LIMITS_DEFAULT { .max_bytes = UINT64_C(256) << 30, .max_ratio = 500 }
+
+/**
+ * archive_stage() - Write the regular files of an archive into a directory under flat names
+ * @in_fd:  borrows; read to its end
+ * @dir_fd: borrows; empty
+ * @ret:    in @a
+ * @e:      ERR_INVALID truncated, malformed or over a limit; ERR_UNSUPPORTED other compressions than gzip and zstd
+ * Return: 0, or -1 with @e set (the directory then holds rubbish)
+ */
+int archive_stage(int in_fd, int dir_fd, const struct archive_limits *limits, struct arena *a,
+		  struct unpack_listing *ret, struct err *e);
+
+struct archive_layer {
+	const struct unpack_file *file;
+	char *diff_id;
+	char *media_type;        /* as the manifest says; for docker's layout tar, without compression */
+};
+
+struct archive_image {
+	char *id;                /* "sha256:…": digest of the configuration */
+	const struct unpack_file *config_file;
+	char *config_text;
+	size_t n_config_text;
+	struct oci_image_config *config;
+	const struct unpack_file *manifest_file;   /* NULL in docker's layout */
+	char *manifest_digest;   /* NULL in docker's layout */
+	struct archive_layer *layers;              /* bottom first; as many as config->rootfs->diff_ids */
+	size_t n_layers;
+	struct str_list tags;    /* canonical references, each once; may be empty */
+};
+
+struct archive_plan {
+	struct archive_image *images;
+	size_t n_images;
+};
+
+/**
+ * archive_plan() - Which images a staged archive holds
+ * @listing:    borrows; must live as long as @a
+ * @staging_fd: borrows; documents are read from here
+ * @ret:        in @a; at least one image
+ * @e:          ERR_INVALID with the name of the member; ERR_NOT_FOUND when no image is for this machine
+ *
+ * manifest.json counts before index.json, as in dockerd.
+ * Return: 0, or -1 with @e set
+ */
+int archive_plan(const struct unpack_listing *listing, int staging_fd, struct arena *a,
+		 struct archive_plan *ret, struct err *e);
