@@ -21,7 +21,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/exitrec.h"   /* the record on disk: <container-dir>/exit */
@@ -122,3 +125,104 @@ struct msg_resize {
 	uint16_t height, width;
 	uint32_t pad;
 };
+
+/* The least that a message of each type has; 0: no such type. */
+static inline size_t proto_min_bytes_(unsigned type)
+{
+	static const size_t min_bytes[MSG_TYPES_] = {
+		[MSG_HELLO] = sizeof(struct msg_hello),
+		[MSG_LAUNCH] = sizeof(struct msg_launch),
+		[MSG_EXEC] = sizeof(struct msg_launch),
+		[MSG_CLEAN] = sizeof(struct msg_clean),
+		[MSG_CLEANED] = sizeof(struct msg_clean),
+		[MSG_SHUTDOWN] = sizeof(struct msg_head),
+		[MSG_ORPHAN] = sizeof(struct msg_orphan),
+		[MSG_ORPHAN_EXITED] = sizeof(struct msg_orphan),
+		[MSG_STATUS] = sizeof(struct msg_head),
+		[MSG_STARTED] = sizeof(struct msg_status),
+		[MSG_FAILED] = sizeof(struct msg_failed),
+		[MSG_EXITED] = offsetof(struct msg_exited, captured),
+		[MSG_ATTACH] = offsetof(struct msg_attach, prefix),
+		[MSG_RESIZE] = sizeof(struct msg_resize),
+		[MSG_DETACHED] = sizeof(struct msg_head),
+		[MSG_RELEASE] = sizeof(struct msg_head),
+	};
+
+	return type < MSG_TYPES_ ? min_bytes[type] : 0;
+}
+
+static inline bool proto_is_text_(const char *s, size_t room)
+{
+	return memchr(s, '\0', room) != NULL;
+}
+
+/* The variable part fits in the message and every text in it ends. */
+static inline bool proto_is_whole_(const void *data, size_t n, unsigned type)
+{
+	const struct msg_attach *attach = data;
+	const struct msg_exited *exited = data;
+	const struct msg_failed *failed = data;
+	const struct msg_launch *launch = data;   /* msg_clean and msg_orphan have the id in the same place */
+	const struct msg_clean *clean = data;
+	const struct msg_hello *hello = data;
+
+	switch (type) {
+	case MSG_HELLO:
+		return proto_is_text_(hello->build, sizeof hello->build);
+	case MSG_CLEAN:
+	case MSG_CLEANED:
+		return proto_is_text_(clean->id, sizeof clean->id) &&
+		       proto_is_text_(clean->cgroup_path, sizeof clean->cgroup_path) &&
+		       proto_is_text_(clean->err.msg, sizeof clean->err.msg);
+	case MSG_LAUNCH:
+	case MSG_EXEC:
+	case MSG_ORPHAN:
+	case MSG_ORPHAN_EXITED:
+		return proto_is_text_(launch->id, sizeof launch->id);
+	case MSG_FAILED:
+		return proto_is_text_(failed->err.msg, sizeof failed->err.msg);
+	case MSG_EXITED:
+		return exited->n_captured <= MSG_CAPTURE_MAX &&
+		       exited->n_captured == n - offsetof(struct msg_exited, captured);
+	case MSG_ATTACH:
+		return attach->n_prefix <= ATTACH_PREFIX_MAX &&
+		       attach->n_prefix == n - offsetof(struct msg_attach, prefix) &&
+		       proto_is_text_(attach->detach_keys, sizeof attach->detach_keys);
+	default:
+		return true;
+	}
+}
+
+/**
+ * proto_check() - Whether a received message is one of this protocol, of a version we speak, and whole
+ * @data: borrows; aligned for struct msg_head
+ * @e:    ERR_INVALID what is wrong with it
+ *
+ * Afterwards every fixed field may be read, every text in it ends, and the counts agree with the length.
+ * Return: its enum msg_type, or -1 with @e set
+ */
+static inline int proto_check(const void *data, size_t n, struct err *e)
+{
+	const struct msg_head *head = data;
+	size_t min_bytes;
+
+	if (n < sizeof *head || head->bytes != n)
+		return err_set(e, ERR_INVALID, "message of %zu bytes: wrong length", n);
+	if (head->version < 1 || head->version > PROTO_VERSION || head->version + 1 < PROTO_VERSION)
+		return err_set(e, ERR_INVALID, "message of protocol version %u", head->version);
+	min_bytes = proto_min_bytes_(head->type);
+	if (min_bytes == 0)
+		return err_set(e, ERR_INVALID, "message of unknown type %u", head->type);
+	if (n < min_bytes || !proto_is_whole_(data, n, head->type))
+		return err_set(e, ERR_INVALID, "message of type %u: malformed", head->type);
+	return head->type;
+}
+
+/**
+ * proto_head() - The head of a message that is about to be sent
+ * Return: that
+ */
+static inline struct msg_head proto_head(enum msg_type type, size_t bytes)
+{
+	return (struct msg_head){ .version = PROTO_VERSION, .type = (uint16_t)type, .bytes = (uint32_t)bytes };
+}
