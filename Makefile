@@ -168,6 +168,14 @@ acceptance:
 report: all
 	$(Q)$(PYTHON) tests/lint/size_report.py $(wildcard $(PROGRAMS))
 
+# Tests of the build, of the scripts and of the documents.
+scripts: all
+	$(Q)KILN_BUILD=$(abspath $(B)) $(PYTHON) tests/scripts/run.py $(SCRIPTS)
+
+# The slow and the long tests too.
+check-long: check
+	$(Q)KILN_LONG=1 $(MAKE) --no-print-directory e2e vm
+
 # Unit and end-to-end tests once more, on binaries with AddressSanitizer and UBSan.
 check-all: check e2e
 	$(Q)CK_TIMEOUT_MULTIPLIER=4 $(MAKE) --no-print-directory SAN=address,undefined check e2e
@@ -175,11 +183,24 @@ check-all: check e2e
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
+# Pages that are printed from the tables in the code.
+$(B)/docs/print_errors: $(B)/obj/docs/print_errors.o $(call ars,base)
+$(B)/docs/print_lifecycle: $(B)/obj/docs/print_lifecycle.o $(call ars,daemon)
+$(B)/docs/print_%:
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $^ $(LIBS_daemon)
+
+PRINTED := errors $(if $(wildcard daemon/engine/lifecycle.c),lifecycle)
+docs: $(PRINTED:%=$(B)/docs/print_%)
+	$(Q)for page in $(PRINTED); do $(B)/docs/print_$$page >docs/$$page.md || exit 1; done
+
 # --- install ----------------------------------------------------------------------------------------
+# kilnd looks for kiln-runtime beside itself.
 install: all
-	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir)
-	install -m 755 $(B)/kiln $(B)/kiln-runtime $(DESTDIR)$(bindir)
-	install -m 755 $(B)/kilnd $(DESTDIR)$(sbindir)
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(datadir)/doc/kiln
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(bindir)
+	install -m 644 LICENSE NOTICE $(DESTDIR)$(datadir)/doc/kiln
 
 clean:
 	rm -rf build
@@ -190,6 +211,9 @@ help:
 	@echo 'lint        the rules of HACKING.md'
 	@echo 'e2e         end-to-end tests (root); E2E="names" picks some'
 	@echo 'vm          the subset that runs in a virtual machine with Debian'"'"'s kernel'
+	@echo 'scripts     tests of the build, the scripts and the documents; SCRIPTS="names" picks some'
+	@echo 'check-long  the slow tests too'
+	@echo 'docs        prints docs/errors.md and docs/lifecycle.md from the code'
 	@echo 'check-all   check and e2e, plain and with ASan and UBSan'
 	@echo 'acceptance  compares tests/acceptance.tsv with the results of the last runs'
 	@echo 'report      sizes of functions, files and programs'
@@ -197,4 +221,4 @@ help:
 	@echo 'install     DESTDIR=, prefix='
 	@echo 'clean'
 
-.PHONY: all check lint e2e vm acceptance report check-all format install clean help
+.PHONY: all check lint e2e vm scripts acceptance report check-all check-long docs format install clean help

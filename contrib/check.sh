@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # sudo sh contrib/check.sh           installs what the tests need and runs them all
-# sudo sh contrib/check.sh SUITE...  only these: build lint unit e2e sanitize clang vm acceptance
+# sudo sh contrib/check.sh SUITE...  only these: build lint unit scripts e2e sanitize clang vm acceptance
 #
 # Each suite has a budget in seconds; its output is build/results/SUITE.log, in which a line is one test:
 # `ok NAME`, `FAIL NAME` or `skip NAME reason`. The last line counts them all.
@@ -11,15 +11,22 @@ cd "$(dirname "$0")/.." || exit 1
 . contrib/packages.sh
 
 results=build/results
-all_suites='build lint unit e2e sanitize clang vm acceptance'
+all_suites='build lint unit scripts e2e sanitize clang vm acceptance'
 failed_suites=
 
 [ "$(id -u)" -eq 0 ] || { echo "this needs root (containers are made): sudo sh $0" >&2; exit 1; }
 
 budget_of() {
 	case $1 in
-	build) echo 180 ;; lint) echo 60 ;; unit) echo 60 ;; e2e) echo 480 ;; sanitize) echo 420 ;;
-	clang) echo 120 ;; vm) echo 600 ;; acceptance) echo 10 ;;
+	build) echo 120 ;;
+	lint) echo 30 ;;
+	unit) echo 60 ;;
+	scripts) echo 150 ;;
+	e2e) echo 360 ;;
+	sanitize) echo 360 ;;
+	clang) echo 90 ;;
+	vm) echo 310 ;;
+	acceptance) echo 10 ;;
 	esac
 }
 
@@ -28,6 +35,7 @@ command_of() {
 	build) make "$jobs" WERROR=1 ;;
 	lint) make lint WERROR=1 ;;
 	unit) make "$jobs" check WERROR=1 ;;
+	scripts) make docs scripts WERROR=1 ;;
 	e2e) make e2e WERROR=1 ;;
 	# The same tests on binaries with AddressSanitizer and UBSan.
 	sanitize)

@@ -6,20 +6,17 @@ line is excused by `/* lint: RULE reason */` on it or above it; the reason is pa
 never fails. `lint.py RULE...` runs only these.
 """
 import os
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from ctext import Source  # noqa: E402
 from rules_source import SOURCE_ADVICE, SOURCE_RULES  # noqa: E402
-from rules_tree import TREE_ADVICE, TREE_RULES  # noqa: E402
+from rules_tree import TREE_ADVICE, TREE_RULES, tree  # noqa: E402
 
 
 def sources():
-    out = subprocess.run(['git', 'ls-files', '--cached', '--others', '--exclude-standard', '*.c', '*.h'],
-                         capture_output=True, text=True, check=True).stdout.split()
-    for path in sorted(set(out)):
-        if os.path.exists(path) and not path.startswith(('tests/spikes/', 'tests/lint/')):
+    for path in tree('.c', '.h'):
+        if not path.startswith('tests/spikes/'):
             with open(path, encoding='utf-8', errors='replace') as f:
                 yield Source(path, f.read())
 

@@ -18,6 +18,18 @@ DAEMON_LIBS_BANNED = ('libarchive', 'libseccomp', 'libcgroup', 'libcap')
 RUNTIME_LIBS_BANNED = ('libuv', 'libsqlite3', 'libhttp_parser')
 
 
+SKIP = ('build', '.git', '__pycache__')
+
+
+def tree(*endings):
+    """The files of the tree, by path from its root; build/ and what is hidden are not part of it."""
+    for folder, dirs, names in os.walk('.'):
+        dirs[:] = sorted(d for d in dirs if d not in SKIP)
+        for name in sorted(names):
+            if not endings or name.endswith(endings):
+                yield os.path.relpath(os.path.join(folder, name), '.')
+
+
 def run(*argv):
     return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
@@ -85,7 +97,7 @@ def stage_purity(build, nm):
 def clang_format(_build, _nm):
     if not shutil.which('clang-format'):
         return
-    files = run('git', 'ls-files', '*.c', '*.h').split()
+    files = list(tree('.c', '.h'))
     out = subprocess.run(['clang-format', '--dry-run', '-Werror', *files], capture_output=True, text=True,
                          check=False).stderr if files else ''
     for name in sorted({m.group(1) for m in re.finditer(r'^([^\s:]+):\d+:\d+: error', out, re.M)}):
@@ -94,7 +106,7 @@ def clang_format(_build, _nm):
 
 def shell_syntax(_build, _nm):
     """Scripts are POSIX sh; shellcheck where it is installed."""
-    files = [f for f in run('git', 'ls-files', '*.sh', '.ci/run').split() if os.path.exists(f)]
+    files = [f for f in tree('.sh', '.ci/run') if 'bash' not in first_line_of(f)]
     for name in files:
         p = subprocess.run(['sh', '-n', name], capture_output=True, text=True, check=False)
         if p.returncode:
@@ -106,11 +118,16 @@ def shell_syntax(_build, _nm):
             yield where, message
 
 
+def first_line_of(path):
+    with open(path, encoding='utf-8', errors='replace') as f:
+        return f.readline()
+
+
 def no_machine_paths(_build, _nm):
     """Nothing in the tree names the place where it was written."""
     pattern = re.compile(r'(?<![\w./])/(?:work|home/\w+|Users)/')
-    for name in run('git', 'ls-files').split('\n'):
-        if not name or not os.path.isfile(name) or name.startswith('tests/lint/'):
+    for name in tree():
+        if name.startswith('tests/lint/') or not os.path.isfile(name):
             continue
         with open(name, encoding='utf-8', errors='replace') as f:
             for n, line in enumerate(f, 1):

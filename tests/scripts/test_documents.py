@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documents: they are there, and what is printed from code is what the code says."""
+import glob
+import os
+import re
+import tempfile
+
+from tools import BUILD, ROOT, read, sh, write
+
+
+def test_documents_are_there():
+    for name in ('README.md', 'HACKING.md', 'docs/architecture.md', 'docs/isolation.md', 'docs/errors.md',
+                 'docs/lifecycle.md', 'docs/dependencies.md'):
+        assert os.path.getsize(os.path.join(ROOT, name)) > 500, f'{name} is empty'
+    assert glob.glob(f'{ROOT}/docs/decisions/*.md'), 'no decisions'
+
+
+def test_links_in_documents_lead_somewhere():
+    for path in [*glob.glob(f'{ROOT}/*.md'), *glob.glob(f'{ROOT}/docs/**/*.md', recursive=True)]:
+        for target in re.findall(r'\]\(([^)#:]+)(?:#[^)]*)?\)', read(path)):
+            assert os.path.exists(os.path.join(os.path.dirname(path), target)), f'{path} links to {target}'
+
+
+def test_readme_has_its_sections():
+    text = read('README.md')
+    for words in ('contrib/quickstart.sh', 'contrib/check.sh', '## The picture', '## Everyday use', '## What is refused'):
+        assert words in text, f'README.md has no "{words}"'
+    what = text.split('\n## ')[0].strip().splitlines()
+    assert len(what) <= 16, 'what it is takes more than ten lines'
+
+
+def test_dependencies_are_documented():
+    page, packages = read('docs/dependencies.md'), read('contrib/packages.sh')
+    rows = re.findall(r'^KILN_LIB\(\[\w+\],\s*\[([\w-]+).*?\],\s*\[.*?\],\s*\[([\w-]+)\],\s*\[([\w-]+)\]\)',
+                      read('configure.ac'), re.M)
+    assert len(rows) >= 12, rows
+    for lib, debian, fedora in [*rows, ('http-parser', 'libhttp-parser-dev', 'http-parser-devel')]:
+        assert lib in page, f'docs/dependencies.md does not name {lib}'
+        for package in (debian, fedora):
+            assert package in page, f'docs/dependencies.md does not name {package}'
+            assert re.search(rf'\s{re.escape(package)}\s', packages), f'contrib/packages.sh does not name {package}'
+
+
+def printed(page):
+    code, out = sh(f'{BUILD}/docs/print_{page}')
+    assert code == 0, f'build/docs/print_{page} does not run: make docs'
+    assert out.strip() == read(f'docs/{page}.md').strip(), f'docs/{page}.md is not what the code says: make docs'
+
+
+def test_lifecycle_is_printed_from_the_table():
+    printed('lifecycle')
+
+
+def test_errors_are_printed_from_the_table():
+    printed('errors')
+
+
+def test_licence_and_notice():
+    text = read('LICENSE')
+    assert 'Apache License' in text and 'Version 2.0' in text and len(text) > 10000
+    assert 'contrib/seccomp/default.json' in read('NOTICE')
+
+
+def test_spikes_have_results_in_decisions():
+    assert glob.glob(f'{ROOT}/tests/spikes/*'), 'no spikes'
+    pages = '\n'.join(read(p) for p in glob.glob(f'{ROOT}/docs/decisions/*.md'))
+    for kernel in ('6.18', '6.1'):
+        assert kernel in pages, f'no figures of Linux {kernel}'
+    for word in ('overlay', 'seccomp', 'cgroup', 'subreaper', 'libarchive', 'hijack'):
+        assert word in pages.lower(), f'nothing about {word}'
+
+
+def test_every_module_has_a_unit_test():
+    """tests/unit/elsewhere.txt lists the modules that are shown by other tests, with the reason."""
+    excused = {line.split()[0] for line in read('tests/unit/elsewhere.txt').splitlines()
+               if line.strip() and not line.startswith('#')}
+    have = {os.path.basename(p)[5:-2] for p in glob.glob(f'{ROOT}/tests/unit/test_*.c')}
+    modules = {os.path.relpath(p, ROOT) for folder in ('base', 'oci', 'runtime', 'daemon', 'daemon/engine', 'daemon/doors')
+               for p in glob.glob(f'{ROOT}/{folder}/*.c')}
+    used = '\n'.join(read(p) for p in glob.glob(f'{ROOT}/tests/unit/test_*.c'))
+    missing = sorted(m for m in modules if os.path.basename(m)[:-2] not in have and m not in excused
+                     and f'"{m[:-2]}.h"' not in used and not m.endswith('/main.c'))
+    assert not missing, 'without a unit test: ' + ' '.join(missing)
+
+
+def test_acceptance_fails_without_a_passing_test():
+    with tempfile.TemporaryDirectory() as results:
+        code, out = sh('python3 tests/acceptance.py', env={'RESULTS': results})
+        assert code != 0 and 'did not run' in out, out
+        names = {n for line in read('tests/acceptance.tsv').splitlines() if not line.startswith('#') and '\t' in line
+                 for n in line.split('\t')[2].split()}
+        write(results, 'all.log', ''.join(f'ok {n}\n' for n in names))
+        code, out = sh('python3 tests/acceptance.py', env={'RESULTS': results})
+        assert code == 0, out
+        write(results, 'later.log', f'FAIL {sorted(names)[0]}: on purpose\n')
+        code, out = sh('python3 tests/acceptance.py', env={'RESULTS': results})
+        assert code != 0, 'a failed test satisfied its row'
+
+
+def test_acceptance_names_exist():
+    code, out = sh('python3 tests/acceptance.py --names')
+    assert code == 0, out
