@@ -120,11 +120,19 @@ typedef int (*json_unknown_fn)(void *ctx, const char *path, const char *value, s
 int json_decode(const char *text, size_t n, const struct jschema *schema, struct arena *arena,
 		json_unknown_fn unknown, void *ctx, void **ret, struct err *e);
 
+/**
+ * json_decode_array() - The same for a text whose top is an array of structs (docker-archive's manifest.json)
+ * @ret_items: @ret_n structs of the schema, one behind the other, owned by @arena
+ * Return: 0, or -1 with @e set
+ */
+int json_decode_array(const char *text, size_t n, const struct jschema *schema, struct arena *arena,
+		      json_unknown_fn unknown, void *ctx, void **ret_items, size_t *ret_n, struct err *e);
+
 /* Emit a struct by its schema, compact, appended to @out; every string is made valid UTF-8. */
 void json_emit(const struct jschema *schema, const void *obj, struct strbuf *out);
 
 /* A writer for what no struct holds (lists, streams). Commas are its business; nesting at most JSON_MAX_DEPTH. */
-struct jw { struct strbuf *out; unsigned depth; bool comma[JSON_MAX_DEPTH]; };
+struct jw { struct strbuf *out; unsigned depth; bool comma[JSON_MAX_DEPTH + 1]; };
 void jw_init(struct jw *w, struct strbuf *out);
 void jw_obj(struct jw *w, const char *key);              /* key NULL inside arrays and at the top */
 void jw_obj_end(struct jw *w);
