@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The lifecycle of a container: a pure table, illegal by default. No I/O, no allocation.
+ *
+ * States are what is observed; what is desired (should it run?) is kept beside it, in struct container. stop is
+ * therefore no state: a container that was asked to stop is RUNNING until its init has ended. RESTARTING is the wait
+ * between an exit and the next start that a restart policy asked for. PAUSED and STANDBY are frozen: by request, and
+ * as a warm spare. container_apply() is the only caller of ct_next() in the daemon.
  */
 #pragma once
 
@@ -17,5 +22,26 @@ enum ct_event { EV_START, EV_STARTED, EV_START_FAILED, EV_EXITED, EV_RESTART, EV
  */
 int ct_next(enum ct_state from, enum ct_event ev, enum ct_state *ret_next, struct err *e);
 
+/**
+ * ct_is_live() - Does init exist (or is it being made) in this state?
+ * Return: true for starting, running, paused and standby
+ */
+bool ct_is_live(enum ct_state s);
+
+/**
+ * ct_state_name() - "created", "starting" …; ct_state_parse() is its inverse
+ * Return: a static string
+ */
 const char *ct_state_name(enum ct_state s);
+
+/**
+ * ct_state_parse() - A state by its name
+ * Return: true and *ret, or false
+ */
+bool ct_state_parse(const char *name, enum ct_state *ret);
+
+/**
+ * ct_event_name() - As a verb that fits "cannot … a container"
+ * Return: a static string
+ */
 const char *ct_event_name(enum ct_event ev);
