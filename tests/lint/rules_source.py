@@ -170,8 +170,14 @@ def cloexec(src):
             flag = NEEDS[call.name]
             if flag is None:
                 yield call.line, f'{call.name}() cannot set close-on-exec'
-            elif flag not in args and not is_declaration(call):
+            elif flag not in args and not is_declaration(call) and not through_variable(src, call, flag):
                 yield call.line, f'{call.name}() without {flag}'
+
+
+def through_variable(src, call, flag):
+    """An argument is a variable that was given the flag in the lines above."""
+    above = '\n'.join(src.code.split('\n')[max(0, call.line - 40):call.line])
+    return any(re.search(r'\b' + a + r'\s*\|?=[^;]*\b' + flag, above) for a in call.args if re.fullmatch(r'[A-Za-z_]\w*', a))
 
 
 def is_declaration(call):
