@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# run.sh [--init systemd|plain] [--timeout SECONDS] [--cpus N] [--memory MIB] [--console] [COMMAND...]
+#
+# Boots Debian 12's kernel (6.1, pure cgroup v2) under QEMU's TCG, with the tree, as it is built, at /kiln,
+# and runs COMMAND (a line of shell) there as root. Its output is our output, its exit code ours.
+# Without COMMAND: tests/vm/suite.sh, under both inits. The disk is a snapshot: nothing a run does is kept.
+#
+# Exit: 77 with a SKIP line when this machine cannot do it; 124 when time ran out; 125 when the machine
+# ended without an exit code (the end of its console is shown).
+set -u
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+tree=$(cd "$here/../.." && pwd)
+init=systemd
+seconds=300
+cpus=2
+memory=2048
+console=
+: "${KILN_VM_APPEND:=}"
+pid=
+tmp=
+
+usage() {
+	sed -n '4,11s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+}
+
+cleanup() {
+	[ -z "$pid" ] || kill "$pid" 2>/dev/null
+	[ -z "$pid" ] || wait "$pid" 2>/dev/null
+	[ -z "$tmp" ] || rm -rf "$tmp"
+}
+
+# What the guest sees of the tree: no history, no objects, no disk images.
+pack() {
+	tar -C "$tree" -cf "$1" --exclude-vcs --exclude='./.vm-job' --exclude=./build/vm --exclude='./build/*obj' \
+		--exclude=./build/unit --exclude='*.o' --exclude='*.a' .
+	tar -C "$tmp" -rf "$1" ./.vm-job
+	# A disk has whole sectors.
+	truncate -s %1M "$1"
+}
+
+# The cached initramfs, and behind it a second archive with the guest's few scripts.
+early() {
+	mkdir -p "$tmp/early/guest"
+	install -m 755 "$here/guest/init-early" "$tmp/early/init"
+	cp "$here"/guest/* "$tmp/early/guest/"
+	chmod 755 "$tmp/early/guest/init-plain" "$tmp/early/guest/start-job"
+	{ cat "$image/initrd" && cd "$tmp/early" && find . | cpio -o -H newc --quiet; } >"$1"
+}
+
+boot() {
+	local kernel_init=/sbin/init
+	[ "$init" = plain ] && kernel_init=/usr/local/sbin/init-plain
+
+	printf '%s\n' "$1" >"$tmp/.vm-job"
+	pack "$tmp/tree.tar"
+	early "$tmp/initrd"
+	TMPDIR=$tmp timeout -k 5 "$seconds" qemu-system-x86_64 \
+		-machine q35 -accel tcg,thread=multi -cpu max -smp "$cpus" -m "$memory" \
+		-nodefaults -no-user-config -display none -no-reboot \
+		-kernel "$image/vmlinuz" -initrd "$tmp/initrd" \
+		-append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr kiln.init=$kernel_init systemd.show_status=no $KILN_VM_APPEND" \
+		-chardev "file,id=console,path=${console:-$tmp/console},append=on" -serial chardev:console \
+		-drive "if=none,id=root,file=$image/disk,format=raw,snapshot=on,cache=unsafe" \
+		-device virtio-blk-pci,drive=root,addr=3 \
+		-drive "if=none,id=tree,file=$tmp/tree.tar,format=raw,readonly=on" \
+		-device virtio-blk-pci,drive=tree,addr=4 \
+		-device virtio-serial-pci,addr=5 \
+		-chardev stdio,id=out,signal=off -device virtserialport,nr=1,chardev=out,name=kiln.out \
+		-chardev "file,id=code,path=$tmp/code" -device virtserialport,nr=2,chardev=code,name=kiln.code \
+		<&4 &
+	pid=$!
+	wait $pid
+	local ended=$?
+	pid=
+
+	if [ -s "$tmp/code" ]; then
+		return "$(cat "$tmp/code")"
+	fi
+	[ $ended -eq 124 ] && echo "vm: not done after $seconds seconds" >&2
+	[ -f "$tmp/console" ] && tail -n 25 "$tmp/console" >&2
+	[ $ended -eq 124 ] && return 124
+	echo "vm: ended without an exit code" >&2
+	return 125
+}
+
+while [ $# -gt 0 ]; do
+	case $1 in
+	--init) init=${2:?} && shift ;;
+	--timeout) seconds=${2:?} && shift ;;
+	--cpus) cpus=${2:?} && shift ;;
+	--memory) memory=${2:?} && shift ;;
+	--console) console=/dev/stderr ;;
+	--) shift && break ;;
+	-*) usage ;;
+	*) break ;;
+	esac
+	shift
+done
+case $init in systemd | plain) ;; *) usage ;; esac
+
+if ! command -v qemu-system-x86_64 >/dev/null; then
+	echo "SKIP tests/vm needs qemu-system-x86_64 (apt-get install qemu-system-x86)"
+	exit 77
+fi
+image=$(sh "$here/image.sh") || exit
+
+trap cleanup EXIT
+trap 'exit 130' INT TERM HUP
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/kiln-vm.XXXXXX")
+# QEMU takes the end of its stdin for the end of its stdout: give it one that stays open.
+mkfifo "$tmp/stdin"
+exec 4<>"$tmp/stdin"
+
+if [ $# -gt 0 ]; then
+	boot "$*"
+	exit
+fi
+status=0
+for init in systemd plain; do
+	echo "# with $init as PID 1"
+	rm -f "$tmp/code"
+	boot "bash tests/vm/suite.sh $init" || status=$?
+done
+exit $status
