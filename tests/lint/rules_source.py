@@ -109,7 +109,7 @@ def error_last(src):
             continue
         if where[-1] != len(proto.params) - 1:
             yield proto.line, f'{proto.name}(): struct err *e is the last parameter'
-        elif proto.params[-1] not in ('struct err *e', 'struct err *'):
+        elif not re.match(r'struct err \*(e|ret_\w+)?$', proto.params[-1]):
             yield proto.line, f'{proto.name}(): the error is called e'
 
 
