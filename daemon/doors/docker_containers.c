@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* containers/...: create, list, inspect, and the operations on one. */
+#include <ctype.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/signame.h"
+#include "daemon/doors/docker_attach.h"
+#include "daemon/doors/docker_create.h"
+#include "daemon/doors/docker_list.h"
+#include "daemon/doors/docker_logs.h"
+#include "daemon/doors/docker_print.h"
+#include "daemon/doors/doors.h"
+#include "daemon/doors/door_util.h"
+
+#define NETWORK_WARNING \
+	"there are no bridge networks yet: the container has a network namespace of its own with loopback only"
+
+static bool is_container_name(const char *name)
+{
+	if (!isalnum((unsigned char)name[0]))
+		return false;
+	for (const char *p = name + 1; *p; p++)
+		if (!isalnum((unsigned char)*p) && !strchr("_.-", *p))
+			return false;
+	return strlen(name) > 1 && strlen(name) <= 255;
+}
+
+/* Docker stores names with a slash and takes them with or without. */
+static int check_name(const char **name, struct err *e)
+{
+	if (str_is_empty(*name)) {
+		*name = NULL;
+		return 0;
+	}
+	if ((*name)[0] == '/')
+		(*name)++;
+	if (!is_container_name(*name))
+		return err_set(e, ERR_INVALID, "Invalid container name (%.255s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", *name);
+	return 0;
+}
+
+static int check_platform(const char *platform, struct err *e)
+{
+	static const char *const known[] = { "linux", "linux/amd64", "linux/x86_64" };
+
+	if (str_is_empty(platform))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (str_eq(platform, known[i]))
+			return 0;
+	return err_set(e, ERR_UNSUPPORTED, "platform '%.64s' is refused: this machine runs linux/amd64", platform);
+}
+
+struct creation {
+	struct pending *pending;
+	bool is_bridge;
+};
+
+static void created(void *ctx, const struct err *err, struct container *c)
+{
+	AUTO_FREE struct creation *job = ctx;
+	AUTO_STRBUF struct strbuf out = {0};
+	struct request *r = pending_take(job->pending);
+	struct jw w;
+
+	if (!r)
+		return;
+	if (err->kind != ERR_NONE) {
+		reply_error(r, err);
+		return;
+	}
+	jw_init(&w, &out);
+	jw_obj(&w, NULL);
+	jw_str(&w, "Id", c->id);
+	jw_arr(&w, "Warnings");
+	if (job->is_bridge)
+		jw_str(&w, NULL, NETWORK_WARNING);
+	jw_arr_end(&w);
+	jw_obj_end(&w);
+	reply_json(r, 201, &out);
+}
+
+static void handle_create(struct request *r)
+{
+	const char *name = request_query(r, "name");
+	struct container_options opt = {0};
+	struct creation *job;
+	struct err e = {0};
+	const char *body, *mode;
+	size_t n;
+
+	body = request_body(r, &n);
+	if (check_name(&name, &e) < 0 || check_platform(request_query(r, "platform"), &e) < 0 ||
+	    docker_create_parse(body, n, request_arena(r), &opt, &e) < 0) {
+		reply_error(r, &e);
+		return;
+	}
+	mode = opt.host->network_mode;
+	job = xcalloc(1, sizeof(*job));
+	job->is_bridge = str_is_empty(mode) || str_eq(mode, "default") || str_eq(mode, "bridge");
+	job->pending = pending_new(r);
+	container_create(request_ctx(r), name, &opt, created, job);
+}
+
+static void handle_inspect(struct request *r)
+{
+	AUTO_STRBUF struct strbuf out = {0};
+	struct container *c = door_container(r);
+
+	if (!c)
+		return;
+	if (request_query_bool(r, "size")) {
+		reply_error_status(r, 501, "parameter 'size' is refused: sizes of containers are not computed yet");
+		return;
+	}
+	docker_print_inspect(c, &out);
+	reply_json(r, 200, &out);
+}
+
+/*
+ * The docker CLI derives run's exit code (127, 126, 125) from the text of the error, and docker gives
+ * the status 400 for a program that cannot be executed.
+ */
+static void started(void *ctx, const struct err *err, bool changed)
+{
+	struct request *r;
+
+	if (err->kind != ERR_NOT_FOUND && err->kind != ERR_DENIED) {
+		pending_reply_changed(ctx, err, changed);
+		return;
+	}
+	r = pending_take(ctx);
+	if (r)
+		reply_error_status(r, 400, "%s", err->msg);
+}
+
+static void handle_start(struct request *r)
+{
+	struct container *c = door_container(r);
+
+	if (c)
+		container_start(c, started, pending_new(r));
+}
+
+/* The signal and time-out that stop and restart share. */
+static int stop_params(struct request *r, int *ret_signo, int64_t *ret_timeout, struct err *e)
+{
+	const char *name = request_query(r, "signal");
+	int signo = 0;
+
+	if (!str_is_empty(name) && (signo = signame_parse(name)) < 0)
+		return err_set(e, ERR_INVALID, "invalid signal: %.32s", name);
+	if (query_i64(r, "t", -1, INT32_MAX, INT64_MIN, ret_timeout, e) < 0)
+		return -1;
+	*ret_signo = signo;
+	return 0;
+}
+
+static void handle_stop(struct request *r)
+{
+	struct container *c = door_container(r);
+	struct err e = {0};
+	int64_t timeout;
+	int signo;
+
+	if (!c)
+		return;
+	if (stop_params(r, &signo, &timeout, &e) < 0)
+		reply_error(r, &e);
+	else
+		container_stop(c, signo, timeout, pending_reply_changed, pending_new(r));
+}
+
+static void handle_restart(struct request *r)
+{
+	struct container *c = door_container(r);
+	struct err e = {0};
+	int64_t timeout;
+	int signo;
+
+	if (!c)
+		return;
+	if (stop_params(r, &signo, &timeout, &e) < 0)
+		reply_error(r, &e);
+	else
+		container_restart(c, signo, timeout, pending_reply_204, pending_new(r));
+}
+
+static void handle_kill(struct request *r)
+{
+	struct container *c = door_container(r);
+	const char *name = request_query(r, "signal");
+	int signo = SIGKILL;
+	struct err e = {0};
+
+	if (!c)
+		return;
+	if (!str_is_empty(name) && (signo = signame_parse(name)) < 0) {
+		reply_error_status(r, 400, "invalid signal: %.32s", name);
+		return;
+	}
+	if (container_kill(c, signo, &e) < 0)
+		reply_error(r, &e);
+	else
+		reply_empty(r, 204);
+}
+
+static void handle_remove(struct request *r)
+{
+	struct container *c = door_container(r);
+
+	if (!c)
+		return;
+	if (request_query_bool(r, "link")) {
+		reply_error_status(r, 501, "parameter 'link' is refused: there are no links");
+		return;
+	}
+	container_remove(c, request_query_bool(r, "force"), pending_reply_204, pending_new(r));
+}
+
+static void handle_resize(struct request *r)
+{
+	struct container *c = door_container(r);
+	int64_t height, width;
+	struct err e = {0};
+
+	if (!c)
+		return;
+	if (query_i64(r, "h", 0, UINT16_MAX, 0, &height, &e) < 0 || query_i64(r, "w", 0, UINT16_MAX, 0, &width, &e) < 0 ||
+	    container_resize(c, (uint16_t)height, (uint16_t)width, &e) < 0)
+		reply_error(r, &e);
+	else
+		reply_empty(r, 200);
+}
+
+/* ---- wait: the headers go at once, the body when the condition is met ---- */
+
+struct waiting {
+	struct request *r;
+	struct wait_reg *reg;
+};
+
+static void wait_met(void *ctx, int32_t exit_code, const char *error)
+{
+	AUTO_FREE struct waiting *wait = ctx;
+	AUTO_STRBUF struct strbuf out = {0};
+	struct jw w;
+
+	jw_init(&w, &out);
+	jw_obj(&w, NULL);
+	jw_i64(&w, "StatusCode", exit_code);
+	if (!str_is_empty(error)) {
+		jw_obj(&w, "Error");
+		jw_str(&w, "Message", error);
+		jw_obj_end(&w);
+	}
+	jw_obj_end(&w);
+	strbuf_addc(&out, '\n');
+	request_on_gone(wait->r, NULL, NULL);
+	reply_stream_write(wait->r, out.data, out.len);
+	reply_stream_end(wait->r);
+}
+
+static void wait_gone(void *ctx)
+{
+	AUTO_FREE struct waiting *wait = ctx;
+
+	container_wait_cancel(wait->reg);
+}
+
+static void handle_wait(struct request *r)
+{
+	static const struct { const char *name; enum wait_condition cond; } conditions[] = {
+		{ "", WAIT_NOT_RUNNING }, { "not-running", WAIT_NOT_RUNNING },
+		{ "next-exit", WAIT_NEXT_EXIT }, { "removed", WAIT_REMOVED },
+	};
+	const char *name = request_query(r, "condition");
+	struct container *c = door_container(r);
+	struct waiting *wait;
+	size_t i = 0;
+
+	if (!c)
+		return;
+	while (i < ARRAY_SIZE(conditions) && !str_eq(conditions[i].name, name ? name : ""))
+		i++;
+	if (i == ARRAY_SIZE(conditions)) {
+		reply_error_status(r, 400, "invalid condition: \"%.64s\"", name);
+		return;
+	}
+	wait = xcalloc(1, sizeof(*wait));
+	wait->r = r;
+	reply_stream_begin(r, 200, "application/json");
+	request_on_gone(r, wait_gone, wait);
+	wait->reg = container_wait(c, conditions[i].cond, wait_met, wait);
+}
+
+static const struct route routes[] = {
+	{ "POST",   "/containers/create",       ROUTE_BODY_JSON, handle_create },
+	{ "GET",    "/containers/json",         0, docker_list },
+	{ "GET",    "/containers/{id}/json",    0, handle_inspect },
+	{ "GET",    "/containers/{id}/logs",    0, docker_logs },
+	{ "POST",   "/containers/{id}/start",   ROUTE_BODY_JSON, handle_start },
+	{ "POST",   "/containers/{id}/stop",    ROUTE_BODY_JSON, handle_stop },
+	{ "POST",   "/containers/{id}/restart", ROUTE_BODY_JSON, handle_restart },
+	{ "POST",   "/containers/{id}/kill",    ROUTE_BODY_JSON, handle_kill },
+	{ "POST",   "/containers/{id}/wait",    ROUTE_BODY_JSON, handle_wait },
+	{ "POST",   "/containers/{id}/resize",  ROUTE_BODY_JSON, handle_resize },
+	{ "POST",   "/containers/{id}/attach",  0, docker_attach },
+	{ "DELETE", "/containers/{id}",         0, handle_remove },
+};
+
+void docker_containers_door(struct server *s, struct engine *eng)
+{
+	static struct door door = { .name = "docker", .routes = routes, .n_routes = ARRAY_SIZE(routes) };
+
+	door.ctx = eng;
+	server_add_door(s, &door);
+}

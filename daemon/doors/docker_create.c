@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/doors/docker_create.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/own.h"
+
+/* The body is Config with two objects among its fields: opt_config comes first, so that its rows' offsets hold. */
+struct create_body {
+	struct opt_config config;
+	struct opt_host_config *host;
+};
+
+#define LATER    "Kiln does not do this yet"
+#define NETWORKS "there are no networks yet; use --network none or host"
+#define NEVER    "not a Linux option"
+
+const struct refused_field docker_refused_fields[] = {
+	{ "ArgsEscaped",                    "",                 NEVER },
+	{ "MacAddress",                     "",                 NETWORKS },
+	{ "NetworkDisabled",                "",                 "use --network none" },
+	{ "OnBuild",                        "",                 LATER },
+	{ "Domainname",                     "",                 LATER },
+	{ "HostConfig.Annotations",         "",                 LATER },
+	{ "HostConfig.BlkioDeviceReadBps",  "",                 LATER },
+	{ "HostConfig.BlkioDeviceReadIOps", "",                 LATER },
+	{ "HostConfig.BlkioDeviceWriteBps", "",                 LATER },
+	{ "HostConfig.BlkioDeviceWriteIOps", "",                LATER },
+	{ "HostConfig.BlkioWeight",         "",                 LATER },
+	{ "HostConfig.BlkioWeightDevice",   "",                 LATER },
+	{ "HostConfig.Capabilities",        "",                 "use CapAdd and CapDrop" },
+	{ "HostConfig.Cgroup",              "",                 LATER },
+	{ "HostConfig.CgroupParent",        "",                 LATER },
+	{ "HostConfig.CgroupnsMode",        "\"private\"",      "containers have a cgroup namespace of their own" },
+	{ "HostConfig.ContainerIDFile",     "*",                "" },   /* the client writes that file */
+	{ "HostConfig.CpuCount",            "",                 NEVER },
+	{ "HostConfig.CpuPercent",          "",                 NEVER },
+	{ "HostConfig.CpuPeriod",           "",                 "use --cpus" },
+	{ "HostConfig.CpuQuota",            "",                 "use --cpus" },
+	{ "HostConfig.CpuRealtimePeriod",   "",                 LATER },
+	{ "HostConfig.CpuRealtimeRuntime",  "",                 LATER },
+	{ "HostConfig.CpuShares",           "",                 LATER },
+	{ "HostConfig.CpusetMems",          "",                 LATER },
+	{ "HostConfig.DeviceCgroupRules",   "",                 LATER },
+	{ "HostConfig.DeviceRequests",      "",                 LATER },
+	{ "HostConfig.Devices",             "",                 LATER },
+	{ "HostConfig.Dns",                 "",                 NETWORKS },
+	{ "HostConfig.DnsOptions",          "",                 NETWORKS },
+	{ "HostConfig.DnsSearch",           "",                 NETWORKS },
+	{ "HostConfig.ExtraHosts",          "",                 NETWORKS },
+	{ "HostConfig.GroupAdd",            "",                 LATER },
+	{ "HostConfig.IOMaximumBandwidth",  "",                 NEVER },
+	{ "HostConfig.IOMaximumIOps",       "",                 NEVER },
+	{ "HostConfig.IpcMode",             "\"private\"",      "containers have an IPC namespace of their own" },
+	{ "HostConfig.Isolation",           "\"default\"",      NEVER },
+	{ "HostConfig.KernelMemory",        "",                 "the kernel has no such limit any more" },
+	{ "HostConfig.KernelMemoryTCP",     "",                 LATER },
+	{ "HostConfig.Links",               "",                 NETWORKS },
+	{ "HostConfig.MaskedPaths",         "!",                "the masked paths are fixed; --privileged has none" },
+	{ "HostConfig.MemoryReservation",   "",                 LATER },
+	{ "HostConfig.MemorySwap",          "",                 LATER },
+	{ "HostConfig.MemorySwappiness",    "-1",               LATER },
+	{ "HostConfig.Mounts",              "",                 "use -v for binds and --tmpfs" },
+	{ "HostConfig.OomKillDisable",      "",                 LATER },
+	{ "HostConfig.OomScoreAdj",         "",                 LATER },
+	{ "HostConfig.PidMode",             "\"private\"",      "containers have a pid namespace of their own" },
+	{ "HostConfig.PortBindings",        "",                 "publishing ports: " NETWORKS },
+	{ "HostConfig.PublishAllPorts",     "",                 "publishing ports: " NETWORKS },
+	{ "HostConfig.ReadonlyPaths",       "!",                "the read-only paths are fixed; --privileged has none" },
+	{ "HostConfig.Runtime",             "\"kiln\"",         "there is one runtime, 'kiln'" },
+	{ "HostConfig.ShmSize",             "67108864",         LATER },
+	{ "HostConfig.StorageOpt",          "",                 LATER },
+	{ "HostConfig.Sysctls",             "",                 LATER },
+	{ "HostConfig.UTSMode",             "\"private\"",      "containers have a UTS namespace of their own" },
+	{ "HostConfig.Ulimits",             "",                 LATER },
+	{ "HostConfig.UsernsMode",          "\"host\"",         "there are no user namespaces yet" },
+	{ "HostConfig.VolumeDriver",        "",                 "there are no volumes yet; use -v /host/path:/path" },
+	{ "HostConfig.VolumesFrom",         "",                 LATER },
+	{ NULL, NULL, NULL },
+};
+
+/* Rows of the tables of options that are handled elsewhere in the API, but refused here: the table above wins. */
+static const struct refused_field *refused_find(const char *path)
+{
+	for (const struct refused_field *f = docker_refused_fields; f->path; f++)
+		if (strcasecmp(f->path, path) == 0)
+			return f;
+	return NULL;
+}
+
+/* Does compact JSON hold nothing but null, false, 0, "" and empty containers, at any depth? Keys do not count. */
+static bool asks_nothing(const char *json)
+{
+	for (const char *p = json; *p; p++) {
+		const char *start = p;
+
+		if (strchr("{}[],:", *p))
+			continue;
+		if (*p == '"') {
+			for (p++; *p && *p != '"'; p++)
+				p += *p == '\\' && p[1];
+			if (p[0] == '"' && p[1] != ':' && p - start > 1)
+				return false;
+			continue;
+		}
+		p += strcspn(p, ",]}") - 1;
+		if (strncmp(start, "null", 4) != 0 && strncmp(start, "false", 5) != 0 &&
+		    !(p == start && *start == '0'))
+			return false;
+	}
+	return true;
+}
+
+static bool is_listed(const char *accepted, const char *value)
+{
+	size_t n_value = strlen(value);
+
+	for (const char *p = accepted; *p;) {
+		size_t n = strcspn(p, "|");
+
+		if (n == n_value && memcmp(p, value, n) == 0)
+			return true;
+		p += n + (p[n] == '|');
+	}
+	return false;
+}
+
+static bool is_accepted(const struct refused_field *f, const char *value)
+{
+	if (f && str_eq(f->accepted, "*"))
+		return true;
+	if (f && str_eq(f->accepted, "!"))   /* an empty list means "none", which is asking */
+		return str_eq(value, "null");
+	return asks_nothing(value) || (f && is_listed(f->accepted, value));
+}
+
+static int refuse(const char *path, const char *value, struct err *e)
+{
+	const struct refused_field *f = refused_find(path);
+
+	if (is_accepted(f, value))
+		return 0;
+	if (f)
+		return err_set(e, ERR_UNSUPPORTED, "%s is refused: %s", f->path, f->reason);
+	return err_set(e, ERR_UNSUPPORTED, "%.128s is refused: unknown field", path);
+}
+
+/* The networks a request may name, each with nothing special asked of it. */
+static int check_endpoint(void *ctx, const char *path, const char *value, struct err *e)
+{
+	static const char *const known[] = { "default", "bridge", "none", "host" };
+
+	(void)ctx;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (str_eq(path, known[i])) {
+			if (asks_nothing(value))
+				return 0;
+			return err_set(e, ERR_UNSUPPORTED,
+				       "NetworkingConfig.EndpointsConfig.%s is refused: " NETWORKS, path);
+		}
+	return err_set(e, ERR_UNSUPPORTED, "network '%.64s' is refused: " NETWORKS, path);
+}
+
+struct networking { struct json_raw endpoints; };
+static const struct jfield networking_fields[] = { J_RAW(struct networking, endpoints, "EndpointsConfig", 0) };
+static const struct jschema networking_schema = J_SCHEMA_FOLD(struct networking, "NetworkingConfig", networking_fields);
+static const struct jschema endpoints_schema = { .spec = "EndpointsConfig" };
+
+static int on_unknown(void *ctx, const char *path, const char *value, struct err *e)
+{
+	struct networking *net = NULL;
+	void *endpoints = NULL;
+
+	if (strcasecmp(path, "NetworkingConfig") != 0)
+		return refuse(path, value, e);
+	if (asks_nothing(value) && strchr(value, '"') == NULL)
+		return 0;
+	if (json_decode(value, strlen(value), &networking_schema, ctx, NULL, NULL, (void **)&net, e) < 0)
+		return err_wrap(e, "NetworkingConfig");
+	if (!net->endpoints.text || str_eq(net->endpoints.text, "null"))
+		return 0;
+	if (json_decode(net->endpoints.text, net->endpoints.len, &endpoints_schema, ctx, check_endpoint, NULL,
+			&endpoints, e) < 0)
+		return -1;
+	return 0;
+}
+
+static int refuse_text(const char *path, const char *value, struct arena *a, struct err *e)
+{
+	return str_is_empty(value) ? 0 : refuse(path, arena_printf(a, "\"%s\"", value), e);
+}
+
+/* Values of handled fields that are for later. */
+static int check_values(const struct container_options *o, struct arena *a, struct err *e)
+{
+	static const char *const networks[] = { "", "default", "bridge", "none", "host" };
+	const char *mode = o->host->network_mode ? o->host->network_mode : "";
+	bool is_known = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(networks); i++)
+		is_known = is_known || str_eq(mode, networks[i]);
+	if (!is_known)
+		return err_set(e, ERR_UNSUPPORTED, "HostConfig.NetworkMode '%.64s' is refused: " NETWORKS, mode);
+	if (o->host->log_config && !str_is_empty(o->host->log_config->type) &&
+	    !str_eq(o->host->log_config->type, "json-file"))
+		return err_set(e, ERR_UNSUPPORTED, "HostConfig.LogConfig.Type '%.64s' is refused: the log driver is 'json-file'",
+			       o->host->log_config->type);
+	if (o->host->log_config && o->host->log_config->config.n)
+		return err_set(e, ERR_UNSUPPORTED, "HostConfig.LogConfig.Config.%.64s is refused: " LATER,
+			       o->host->log_config->config.v[0].key);
+	for (size_t i = 0; i < o->host->security_opt.n; i++) {
+		const char *opt = o->host->security_opt.v[i];
+
+		if (!str_starts(opt, "seccomp=") && !str_starts(opt, "seccomp:") && !str_starts(opt, "no-new-privileges"))
+			return err_set(e, ERR_UNSUPPORTED, "HostConfig.SecurityOpt '%.64s' is refused: " LATER, opt);
+	}
+	if (o->host->shm_size_bytes != 0 && o->host->shm_size_bytes != 67108864)
+		return err_set(e, ERR_UNSUPPORTED, "HostConfig.ShmSize is refused: " LATER);
+	if (refuse_text("Domainname", o->config->domainname, a, e) < 0)
+		return -1;
+	return refuse_text("HostConfig.CgroupParent", o->host->cgroup_parent, a, e);
+}
+
+/* The rows of Config and one more, put together at the first request; the loop thread is the only caller. */
+static const struct jschema *create_schema(void)
+{
+	static struct jfield rows[64];
+	static struct jschema schema;
+
+	if (!schema.size) {
+		size_t n = opt_config_schema.n_fields;
+
+		BUG(n + 1 > ARRAY_SIZE(rows), "%zu fields in Config", n);
+		memcpy(rows, opt_config_schema.fields, n * sizeof(rows[0]));
+		rows[n] = (struct jfield)J_OBJECT(struct create_body, host, "HostConfig", &opt_host_config_schema, 0);
+		schema = (struct jschema){ .spec = "ContainerCreate", .size = sizeof(struct create_body),
+					   .fields = rows, .n_fields = n + 1, .fold_case = true };
+	}
+	return &schema;
+}
+
+int docker_create_parse(const char *body, size_t n, struct arena *a, struct container_options *ret, struct err *e)
+{
+	struct create_body *b = NULL;
+	struct container_options o = {0};
+
+	if (json_decode(body, n, create_schema(), a, on_unknown, a, (void **)&b, e) < 0)
+		return -1;
+	o.config = &b->config;
+	o.host = b->host ? b->host : arena_new_obj(a, struct opt_host_config);
+	if (str_is_empty(o.config->image))
+		return err_set(e, ERR_INVALID, "Image: a container needs an image");
+	if (check_values(&o, a, e) < 0)
+		return -1;
+	*ret = o;
+	return 0;
+}

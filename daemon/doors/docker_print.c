@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/doors/docker_print.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "daemon/doors/door_util.h"
+#include "daemon/engine/image.h"
+#include "oci/bundle.h"
+
+/*
+ * The fields of HostConfig that Kiln refuses to set have their neutral values here, because strict clients
+ * want every field there. They follow the rows of opt_host_config_schema.
+ */
+static const char host_config_rest[] =
+	",\"ContainerIDFile\":\"\",\"PortBindings\":{},\"VolumeDriver\":\"\",\"VolumesFrom\":null,\"CgroupnsMode\":\"private\""
+	",\"Dns\":[],\"DnsOptions\":[],\"DnsSearch\":[],\"ExtraHosts\":null,\"GroupAdd\":null,\"IpcMode\":\"private\""
+	",\"Cgroup\":\"\",\"Links\":null,\"OomScoreAdj\":0,\"PidMode\":\"\",\"PublishAllPorts\":false,\"UTSMode\":\"\""
+	",\"UsernsMode\":\"\",\"Runtime\":\"kiln\",\"Isolation\":\"\",\"CpuShares\":0,\"BlkioWeight\":0"
+	",\"BlkioWeightDevice\":[],\"BlkioDeviceReadBps\":[],\"BlkioDeviceWriteBps\":[],\"BlkioDeviceReadIOps\":[]"
+	",\"BlkioDeviceWriteIOps\":[],\"CpuPeriod\":0,\"CpuQuota\":0,\"CpuRealtimePeriod\":0,\"CpuRealtimeRuntime\":0"
+	",\"CpusetMems\":\"\",\"Devices\":[],\"DeviceCgroupRules\":null,\"DeviceRequests\":null,\"MemoryReservation\":0"
+	",\"MemorySwap\":0,\"MemorySwappiness\":null,\"OomKillDisable\":false,\"Ulimits\":null,\"CpuCount\":0"
+	",\"CpuPercent\":0,\"IOMaximumIOps\":0,\"IOMaximumBandwidth\":0}";
+
+static const char network_settings_head[] =
+	"\"Bridge\":\"\",\"SandboxID\":\"\",\"SandboxKey\":\"\",\"Ports\":{},\"HairpinMode\":false"
+	",\"LinkLocalIPv6Address\":\"\",\"LinkLocalIPv6PrefixLen\":0,\"SecondaryIPAddresses\":null"
+	",\"SecondaryIPv6Addresses\":null,\"EndpointID\":\"\",\"Gateway\":\"\",\"GlobalIPv6Address\":\"\""
+	",\"GlobalIPv6PrefixLen\":0,\"IPAddress\":\"\",\"IPPrefixLen\":0,\"IPv6Gateway\":\"\",\"MacAddress\":\"\"";
+
+static const char endpoint[] =
+	"{\"IPAMConfig\":null,\"Links\":null,\"Aliases\":null,\"MacAddress\":\"\",\"DriverOpts\":null,\"GwPriority\":0"
+	",\"NetworkID\":\"\",\"EndpointID\":\"\",\"Gateway\":\"\",\"IPAddress\":\"\",\"IPPrefixLen\":0,\"IPv6Gateway\":\"\""
+	",\"GlobalIPv6Address\":\"\",\"GlobalIPv6PrefixLen\":0,\"DNSNames\":null}";
+
+static const char *health_name(enum health_state h)
+{
+	static const char *const names[] = {
+		[HEALTH_NONE] = "none", [HEALTH_STARTING] = "starting",
+		[HEALTH_HEALTHY] = "healthy", [HEALTH_UNHEALTHY] = "unhealthy",
+	};
+
+	return names[h];
+}
+
+static const char *network_mode(const struct container *c)
+{
+	const char *mode = c->opt->host->network_mode;
+
+	return str_is_empty(mode) || str_eq(mode, "default") ? "bridge" : mode;
+}
+
+static void print_health(struct jw *w, const struct container *c)
+{
+	jw_obj(w, "Health");
+	jw_str(w, "Status", health_name(c->health));
+	jw_i64(w, "FailingStreak", c->health_failing_streak);
+	jw_arr(w, "Log");
+	for (size_t i = 0; i < c->n_health_log; i++) {
+		const struct health_result *h = &c->health_log[i];
+
+		jw_obj(w, NULL);
+		jw_time(w, "Start", h->start_wall_ns);
+		jw_time(w, "End", h->end_wall_ns);
+		jw_i64(w, "ExitCode", h->exit_code);
+		jw_str(w, "Output", h->output);
+		jw_obj_end(w);
+	}
+	jw_arr_end(w);
+	jw_obj_end(w);
+}
+
+static void print_state(struct jw *w, const struct container *c)
+{
+	const char *name = container_state_name(c);
+
+	jw_obj(w, "State");
+	jw_str(w, "Status", name);
+	jw_bool(w, "Running", c->pid > 0);
+	jw_bool(w, "Paused", c->is_paused);
+	jw_bool(w, "Restarting", str_eq(name, "restarting"));
+	jw_bool(w, "OOMKilled", c->is_oom_killed);
+	jw_bool(w, "Dead", c->is_dead);
+	jw_i64(w, "Pid", c->pid);
+	jw_i64(w, "ExitCode", c->pid > 0 ? 0 : c->exit_code);
+	jw_str(w, "Error", c->error);
+	jw_time(w, "StartedAt", c->started_wall_ns);
+	jw_time(w, "FinishedAt", c->finished_wall_ns);
+	if (c->has_healthcheck)
+		print_health(w, c);
+	jw_obj_end(w);
+}
+
+static void print_path(struct jw *w, const char *key, const struct container *c, const char *file)
+{
+	AUTO_FREE char *path = path_join(c->dir, file);
+
+	jw_str(w, key, path);
+}
+
+static void print_host_config(struct jw *w, const struct container *c)
+{
+	AUTO_STRBUF struct strbuf text = {0};
+
+	json_emit(&opt_host_config_schema, c->opt->host, &text);
+	if (text.len && text.data[text.len - 1] == '}')
+		text.data[--text.len] = '\0';
+	strbuf_adds(&text, text.len > 1 ? host_config_rest : host_config_rest + 1);
+	jw_raw(w, "HostConfig", text.data);
+}
+
+static void print_graph_driver(struct jw *w, const struct container *c)
+{
+	jw_obj(w, "GraphDriver");
+	jw_obj(w, "Data");
+	print_path(w, "UpperDir", c, "upper");
+	print_path(w, "WorkDir", c, "work");
+	print_path(w, "MergedDir", c, "rootfs");
+	jw_obj_end(w);
+	jw_str(w, "Name", "overlay2");
+	jw_obj_end(w);
+}
+
+static void print_mounts(struct jw *w, const struct container *c)
+{
+	jw_arr(w, "Mounts");
+	for (size_t i = 0; i < c->opt->host->binds.n; i++) {
+		AUTO_ARENA struct arena *a = arena_new();
+		struct bundle_bind b = {0};
+
+		if (bundle_parse_bind(c->opt->host->binds.v[i], a, &b, ERR_IGNORED) < 0)
+			continue;
+		jw_obj(w, NULL);
+		jw_str(w, "Type", "bind");
+		jw_str(w, "Source", b.source);
+		jw_str(w, "Destination", b.target);
+		jw_str(w, "Mode", b.readonly ? "ro" : "");
+		jw_bool(w, "RW", !b.readonly);
+		jw_str(w, "Propagation", b.propagation);
+		jw_obj_end(w);
+	}
+	jw_arr_end(w);
+}
+
+static void print_networks(struct jw *w, const struct container *c)
+{
+	jw_obj(w, "Networks");
+	jw_raw(w, network_mode(c), endpoint);
+	jw_obj_end(w);
+}
+
+static void print_network_settings(struct jw *w, const struct container *c)
+{
+	AUTO_STRBUF struct strbuf text = {0};
+	AUTO_STRBUF struct strbuf networks = {0};
+	struct jw inner;
+
+	jw_init(&inner, &networks);
+	jw_obj(&inner, NULL);
+	jw_raw(&inner, network_mode(c), endpoint);
+	jw_obj_end(&inner);
+	strbuf_addf(&text, "{%s,\"Networks\":%s}", network_settings_head, strbuf_cstr(&networks));
+	jw_raw(w, "NetworkSettings", text.data);
+}
+
+static void print_exec_ids(struct jw *w, const struct container *c)
+{
+	const char *ids[64];
+	size_t n = container_exec_ids(c, ids, ARRAY_SIZE(ids));
+
+	if (n == 0) {
+		jw_null(w, "ExecIDs");
+		return;
+	}
+	jw_arr(w, "ExecIDs");
+	for (size_t i = 0; i < n; i++)
+		jw_str(w, NULL, ids[i]);
+	jw_arr_end(w);
+}
+
+void docker_print_inspect(const struct container *c, struct strbuf *out)
+{
+	AUTO_FREE char *name = xasprintf("/%s", c->name);
+	struct jw w;
+
+	jw_init(&w, out);
+	jw_obj(&w, NULL);
+	jw_str(&w, "Id", c->id);
+	jw_time(&w, "Created", c->created_wall_ns);
+	jw_str(&w, "Path", c->path);
+	jw_strs(&w, "Args", &c->args);
+	print_state(&w, c);
+	jw_str(&w, "Image", c->image_id);
+	print_path(&w, "ResolvConfPath", c, "resolv.conf");
+	print_path(&w, "HostnamePath", c, "hostname");
+	print_path(&w, "HostsPath", c, "hosts");
+	jw_str(&w, "LogPath", c->log_path);
+	jw_str(&w, "Name", name);
+	jw_i64(&w, "RestartCount", c->restart_count);
+	jw_str(&w, "Driver", "overlay2");
+	jw_str(&w, "Platform", "linux");
+	jw_str(&w, "MountLabel", "");
+	jw_str(&w, "ProcessLabel", "");
+	jw_str(&w, "AppArmorProfile", "");
+	print_exec_ids(&w, c);
+	print_host_config(&w, c);
+	print_graph_driver(&w, c);
+	print_mounts(&w, c);
+	jw_struct(&w, "Config", &opt_config_schema, c->opt->config);
+	print_network_settings(&w, c);
+	jw_obj_end(&w);
+}
+
+/* The image as the user called it while that name still means this image, else its ID. */
+static const char *shown_image(struct container *c)
+{
+	struct image *i = NULL;
+
+	if (image_find(c->eng, c->opt->config->image, &i, ERR_IGNORED) == 0 && str_eq(i->id, c->image_id))
+		return c->opt->config->image;
+	return c->image_id;
+}
+
+static void print_command(struct jw *w, const struct container *c)
+{
+	AUTO_STRBUF struct strbuf text = {0};
+
+	strbuf_adds(&text, c->path ? c->path : "");
+	for (size_t i = 0; i < c->args.n && text.len < 4096; i++) {
+		const char *arg = c->args.v[i];
+
+		/* docker quotes what a shell would split */
+		strbuf_adds(&text, strpbrk(arg, " \t\n'\"") || !*arg ? " '" : " ");
+		strbuf_adds(&text, arg);
+		if (strpbrk(arg, " \t\n'\"") || !*arg)
+			strbuf_addc(&text, '\'');
+	}
+	jw_str(w, "Command", strbuf_cstr(&text));
+}
+
+void docker_print_summary(struct jw *w, struct container *c)
+{
+	AUTO_FREE char *name = xasprintf("/%s", c->name);
+	char status[128];
+
+	jw_obj(w, NULL);
+	jw_str(w, "Id", c->id);
+	jw_arr(w, "Names");
+	jw_str(w, NULL, name);
+	jw_arr_end(w);
+	jw_str(w, "Image", shown_image(c));
+	jw_str(w, "ImageID", c->image_id);
+	print_command(w, c);
+	jw_i64(w, "Created", c->created_wall_ns / CLOCK_NS_PER_SEC);
+	jw_arr(w, "Ports");
+	jw_arr_end(w);
+	jw_map(w, "Labels", &c->opt->config->labels);
+	jw_str(w, "State", container_state_name(c));
+	jw_str(w, "Status", container_status_text(c, status));
+	jw_obj(w, "HostConfig");
+	jw_str(w, "NetworkMode", network_mode(c));
+	jw_obj_end(w);
+	jw_obj(w, "NetworkSettings");
+	print_networks(w, c);
+	jw_obj_end(w);
+	print_mounts(w, c);
+	jw_obj_end(w);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containers as the Docker API prints them: inspect and list. Loop thread; reads the engine's structs.
+ *
+ * Spec: Docker Engine API 1.51, ContainerInspect, ContainerSummary
+ */
+#pragma once
+
+#include "base/str.h"
+#include "daemon/engine/container.h"
+
+/* GET /containers/{id}/json, appended to @out */
+void docker_print_inspect(const struct container *c, struct strbuf *out);
+
+/* One element of GET /containers/json */
+void docker_print_summary(struct jw *w, struct container *c);
