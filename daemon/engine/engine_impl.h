@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the modules of the engine share behind its back: the engine's own struct and the parts that it makes
+ * and frees. Doors never include this. Loop thread only.
+ */
+#pragma once
+
+#include "daemon/engine/engine.h"
+#include "daemon/engine/events.h"
+#include "oci/bundle.h"
+
+struct images;
+struct launcher;
+struct exec;
+
+/* What the configuration of containers depends on; read once at start. */
+struct host_facts {
+	char hostname[65];
+	unsigned last_cap;
+	unsigned n_cpus;
+};
+
+struct engine {
+	struct engine_config cfg;
+	struct loop *loop;               /* borrowed */
+	struct state *state;             /* borrowed */
+	struct events *events;           /* owned */
+	struct images *images;           /* owned */
+	struct launcher *launcher;       /* owned */
+	struct host_facts host;
+	struct container *first;         /* all containers, oldest first; linked by priv->next */
+	struct create_op *creating;      /* names that are taken by creates under way */
+	struct exec *first_exec;         /* all execs, newest first */
+	size_t n_done_execs;
+	size_t n_boot_starts;            /* starts by policy under way since kilnd started; bounded */
+	bool is_stopping;                /* stop_all: policies rest */
+	bool has_commit_failed;          /* the last commit; told by engine_storage_is_ok() */
+};
+
+/* ---- parts made by engine_new(), in this order: events, images, launcher, containers ---- */
+
+/**
+ * events_new() - An empty ring; events_free() ends all subscriptions
+ * Return: owned
+ */
+struct events *events_new(void);
+
+/**
+ * events_free() - NULL is fine
+ * Return: nothing
+ */
+void events_free(struct events *evs);
+
+/**
+ * images_new() - Load images, tags and layers from the store, and remove blobs and layers that none needs
+ * @eng: keeps; data root and store are set, containers are not loaded yet
+ * Return: 0, or -1 with @e set
+ */
+int images_new(struct engine *eng, struct images **ret, struct err *e);
+
+/**
+ * images_free() - NULL is fine
+ * Return: nothing
+ */
+void images_free(struct images *imgs);
