@@ -14,9 +14,16 @@ int64_t clock_wall_ns(void);           /* CLOCK_REALTIME */
 int64_t clock_mono_ns(void);           /* CLOCK_MONOTONIC */
 int64_t clock_boot_ns(void);           /* CLOCK_BOOTTIME */
 
-/* RFC3339Nano UTC as docker prints it: trailing zeros of the fraction trimmed; 0 is "0001-01-01T00:00:00Z" */
+/**
+ * clock_rfc3339() - RFC3339Nano UTC as docker prints it: trailing zeros of the fraction trimmed;
+ *                   0 is "0001-01-01T00:00:00Z". _fixed has always nine digits of fraction (log timestamps)
+ * Return: @out
+ */
 const char *clock_rfc3339(int64_t wall_ns, char out[CLOCK_TEXT_MAX]);
-/* The same with always nine digits of fraction (log timestamps) */
 const char *clock_rfc3339_fixed(int64_t wall_ns, char out[CLOCK_TEXT_MAX]);
-/* RFC3339 with optional fraction and offset, or unix seconds[.fraction]. Return: true and *ret_ns, or false */
+
+/**
+ * clock_parse() - RFC3339 with optional fraction and offset, or unix seconds[.fraction]
+ * Return: true and *ret_ns written, or false
+ */
 bool clock_parse(const char *text, int64_t *ret_ns);

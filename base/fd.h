@@ -26,14 +26,15 @@ int fd_write_all(int fd, const void *data, size_t n, struct err *e);
  */
 int fd_read_all(int fd, size_t max_bytes, char **ret_data, size_t *ret_n, struct err *e);
 
-/* file_read(): open (O_NOFOLLOW, relative to dirfd or AT_FDCWD) and fd_read_all */
+/* file_read(): open (O_NOFOLLOW, relative to dirfd or AT_FDCWD) and fd_read_all. Return: 0, or -1 with @e set */
 int file_read(int dirfd, const char *name, size_t max_bytes, char **ret_data, size_t *ret_n, struct err *e);
 
 /* file_replace(): write beside and rename into place; no fsync. Return: 0, or -1 with @e set */
 int file_replace(int dirfd, const char *name, const void *data, size_t n, mode_t mode, struct err *e);
 
+/* fd_pipe(): pipe2(O_CLOEXEC | extra_flags). Return: 0, or -1 with errno set */
 int fd_set_nonblock(int fd, bool on);
-int fd_pipe(int ret_fds[2], int extra_flags);                       /* pipe2(O_CLOEXEC | extra_flags) */
+int fd_pipe(int ret_fds[2], int extra_flags);
 
 /**
  * fd_memfd_sealed() - A sealed memfd that holds the given bytes (no write, grow, shrink or seal)

@@ -17,29 +17,57 @@ struct strbuf {
 };
 #define AUTO_STRBUF __attribute__((cleanup(strbuf_done)))
 
-void  strbuf_done(struct strbuf *b);
-void  strbuf_reset(struct strbuf *b);                               /* len 0, memory kept */
-void  strbuf_reserve(struct strbuf *b, size_t extra);
-void  strbuf_add(struct strbuf *b, const void *data, size_t n);
-void  strbuf_adds(struct strbuf *b, const char *s);
-void  strbuf_addc(struct strbuf *b, char c);
-void  strbuf_addf(struct strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void  strbuf_drop_front(struct strbuf *b, size_t n);                /* remove n consumed bytes */
-char *strbuf_take(struct strbuf *b);                                /* returns owned, never NULL; b is empty again */
-const char *strbuf_cstr(const struct strbuf *b);                    /* "" when empty */
+/**
+ * strbuf_done() - Free the data; the buffer is empty and usable again
+ */
+void strbuf_done(struct strbuf *b);
 
+/**
+ * strbuf_reset() - Length 0, memory kept; strbuf_reserve() makes room for @extra more bytes
+ */
+void strbuf_reset(struct strbuf *b);
+void strbuf_reserve(struct strbuf *b, size_t extra);
+
+/**
+ * strbuf_add() - Append bytes; strbuf_adds() a string, strbuf_addc() a character, strbuf_addf() as printf
+ *
+ * strbuf_drop_front() removes n consumed bytes, strbuf_take() hands the data over and leaves the buffer empty,
+ * strbuf_cstr() borrows it.
+ * Return: strbuf_take() owned, strbuf_cstr() borrowed; neither is ever NULL
+ */
+void strbuf_add(struct strbuf *b, const void *data, size_t n);
+void strbuf_adds(struct strbuf *b, const char *s);
+void strbuf_addc(struct strbuf *b, char c);
+void strbuf_addf(struct strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void  strbuf_drop_front(struct strbuf *b, size_t n);
+char *strbuf_take(struct strbuf *b);
+const char *strbuf_cstr(const struct strbuf *b);
+
+/**
+ * str_eq() - Are they the same; does @s start or end with the other; is it NULL or ""
+ * Return: the answer
+ */
 bool str_eq(const char *a, const char *b);                          /* NULL equals only NULL */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 bool str_is_empty(const char *s);                                   /* NULL or "" */
 
-/* Strict decimal: the whole string, no sign, space or overflow. Return: true and *ret written, or false */
+/**
+ * str_to_u64() - Strict decimal: the whole string, no sign, space or overflow
+ * Return: true and *ret written, or false
+ */
 bool str_to_u64(const char *s, uint64_t *ret);
 bool str_to_i64(const char *s, int64_t *ret);                       /* an optional '-' */
 
-/* Lower-case hex of n bytes into out[2n+1] */
+/**
+ * str_hex() - Lower-case hex of n bytes into out[2n+1]; str_is_hex() checks a text
+ * Return: str_is_hex() whether
+ */
 void str_hex(const void *bytes, size_t n, char *out);
 bool str_is_hex(const char *s, size_t n);                           /* exactly n lower-case hex digits, then NUL */
 
-/* A copy of base64 text (standard or URL alphabet, padding optional), decoded. Return: owned bytes, or NULL when malformed */
+/**
+ * str_base64_decode() - Decode base64 text (standard or URL alphabet, padding optional)
+ * Return: owned bytes, or NULL when malformed
+ */
 void *str_base64_decode(const char *s, size_t n, size_t *ret_n);
