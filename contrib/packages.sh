@@ -15,7 +15,7 @@ packages_for() {
 		echo busybox-static ;;
 	debian:test | ubuntu:test)
 		echo git python3 python3-docker clang clang-format shellcheck busybox-static skopeo buildah \
-			podman crun debootstrap strace procps attr curl xz-utils zstd cpio \
+			podman crun debootstrap strace procps attr curl xz-utils zstd cpio e2fsprogs \
 			qemu-system-x86 ;;
 	fedora:build)       # untested
 		echo gcc make autoconf pkgconf-pkg-config libseccomp-devel libcap-devel libarchive-devel \
@@ -25,7 +25,7 @@ packages_for() {
 		echo busybox tar ;;
 	fedora:test)        # untested
 		echo git python3 python3-docker clang clang-tools-extra ShellCheck busybox skopeo buildah podman \
-			crun debootstrap strace procps-ng attr curl xz zstd cpio qemu-system-x86 ;;
+			crun debootstrap strace procps-ng attr curl xz zstd cpio e2fsprogs qemu-system-x86 ;;
 	esac
 }
 
