@@ -86,15 +86,21 @@ uint64_t cgroup_oom_kills(const struct cgroup_handle *h);
  */
 int cgroup_remove(const char *path, struct err *e);
 
-/**
- * cgroup_is_v2() - The host has cgroup2 alone
- * Return: that
- */
-bool cgroup_is_v2(void);
+/* One v1 hierarchy in use. */
+struct cgroup_v1 {
+	const char *name;         /* of its directory: "cpu,cpuacct"; the container sees it under this name */
+	const char *controllers;  /* as mount options: "cpu,cpuacct" */
+};
+
+/* What the host has. */
+struct cgroup_layout {
+	bool is_v2;               /* cgroup2 alone */
+	const struct cgroup_v1 *v1;
+	size_t n_v1;
+};
 
 /**
- * cgroup_v1_count() / cgroup_v1_name() - The v1 hierarchies in use, as the container sees them: "cpu,cpuacct" …
- * Return: the number; the name of the i-th, static
+ * cgroup_layout() - What cgroup_setup() has found
+ * Return: static; zeroed before cgroup_setup()
  */
-size_t cgroup_v1_count(void);
-const char *cgroup_v1_name(size_t i);
+const struct cgroup_layout *cgroup_layout(void);

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * STAGE_MOUNTS: the list of mount operations of the plan, in its order.
+ *
+ * Must: find every target by descriptor inside the root, mount descriptor on descriptor, and be done before any
+ * code of the container runs.
+ * Must not: use a path into the root as a string twice, clone or stack on a mount that is not attached (Linux 6.1
+ * cannot), or mount anything on procfs that the plan does not allow (CVE-2019-16884).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "runtime/stages.h"
+
+static int stage_target(const struct stage_ctx *c, const struct mount_op *op, bool wants_dir)
+{
+	struct statfs fs;
+	int fd = stage_open_target(c->root_fd, op->target, wants_dir);
+
+	if (fd < 0)
+		stage_die(c, "mount '", op->target, "': find the target", NULL);
+	if (op->allows_proc)
+		return fd;
+	if (fstatfs(fd, &fs) < 0)
+		stage_die(c, "mount '", op->target, "': look at the target", NULL);
+	if (fs.f_type == PROC_SUPER_MAGIC)
+		stage_refuse(c, ERR_INVALID, 125, 0, "mount '", op->target, "': it is inside /proc", NULL);
+	return fd;
+}
+
+static void stage_attach(const struct stage_ctx *c, const struct mount_op *op, int mount_fd, int target_fd)
+{
+	if (move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		stage_die(c, "mount '", op->target, "'", NULL);
+	stage_close(target_fd);
+}
+
+/* What the kernel has to say about a failed configuration, if anything: "e tmpfs: Bad value for 'size'" */
+static _Noreturn void stage_die_fs(const struct stage_ctx *c, const struct mount_op *op, int fs_fd)
+{
+	char text[256];
+	int sys = errno;
+	ssize_t n = read(fs_fd, text, sizeof(text) - 1);
+
+	if (n > 2) {
+		text[n] = '\0';
+		if (text[n - 1] == '\n')
+			text[n - 1] = '\0';
+		stage_refuse(c, ERR_INVALID, 125, 0, "mount ", op->type, " on '", op->target, "': ", text + 2, NULL);
+	}
+	errno = sys;
+	stage_die(c, "mount ", op->type, " on '", op->target, "'", NULL);
+}
+
+static int stage_new_fs(const struct stage_ctx *c, const struct mount_op *op)
+{
+	int fs = fsopen(op->type, FSOPEN_CLOEXEC);
+	int mnt;
+
+	if (fs < 0)
+		stage_die(c, "mount ", op->type, " on '", op->target, "'", NULL);
+	if (op->source != NULL && fsconfig(fs, FSCONFIG_SET_STRING, "source", op->source, 0) < 0)
+		stage_die_fs(c, op, fs);
+	for (size_t i = 0; i < op->n_params; i++) {
+		const struct mount_param *p = &op->params[i];
+		int done = p->value != NULL ? fsconfig(fs, FSCONFIG_SET_STRING, p->key, p->value, 0)
+					    : fsconfig(fs, FSCONFIG_SET_FLAG, p->key, NULL, 0);
+
+		if (done < 0)
+			stage_die_fs(c, op, fs);
+	}
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		stage_die_fs(c, op, fs);
+	mnt = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)op->attr_set);
+	if (mnt < 0)
+		stage_die_fs(c, op, fs);
+	stage_close(fs);
+	return mnt;
+}
+
+static void stage_set_attr(const struct stage_ctx *c, int fd, const struct mount_op *op, struct mount_attr *attr)
+{
+	unsigned flags = AT_EMPTY_PATH | (op->is_recursive ? AT_RECURSIVE : 0);
+
+	if (mount_setattr(fd, "", flags, attr, sizeof(*attr)) < 0)
+		stage_die(c, "mount '", op->target, "': set its options", NULL);
+}
+
+static void stage_mount_fs(const struct stage_ctx *c, const struct mount_op *op)
+{
+	struct mount_attr attr = { .propagation = op->propagation };
+	int target = stage_target(c, op, true);
+	int fd = stage_new_fs(c, op);
+
+	stage_attach(c, op, fd, target);
+	if (attr.propagation != 0)
+		stage_set_attr(c, fd, op, &attr);
+	stage_close(fd);
+}
+
+static void stage_mount_bind(const struct stage_ctx *c, const struct mount_op *op)
+{
+	stage_attach(c, op, op->fd, stage_target(c, op, op->is_dir));
+	stage_close(op->fd);
+}
+
+/* The directory for devices and links; several in a row share it. */
+static int stage_dir(struct stage_ctx *c, const struct mount_op *op)
+{
+	if (c->dir_fd >= 0 && strcmp(c->dir, op->target) == 0)
+		return c->dir_fd;
+	stage_close(c->dir_fd);
+	c->dir = op->target;
+	c->dir_fd = stage_open_target(c->root_fd, op->target, true);
+	if (c->dir_fd < 0)
+		stage_die(c, "make '", op->target, "'", NULL);
+	return c->dir_fd;
+}
+
+/* What is there already must be the same device: an image's own /dev is believed only then. */
+static void stage_check_device(const struct stage_ctx *c, const struct mount_op *op, int dir)
+{
+	struct stat st;
+
+	if (fstatat(dir, op->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		stage_die(c, "device '", op->target, "/", op->name, "'", NULL);
+	if ((st.st_mode & S_IFMT) != (op->mode & S_IFMT) || (!S_ISFIFO(op->mode) && st.st_rdev != op->rdev))
+		stage_refuse(c, ERR_CONFLICT, 125, 0, "device '", op->target, "/", op->name,
+			     "': something else is there", NULL);
+}
+
+static void stage_device(struct stage_ctx *c, const struct mount_op *op)
+{
+	int dir = stage_dir(c, op);
+
+	if (mknodat(dir, op->name, op->mode, op->rdev) < 0) {
+		if (errno != EEXIST)
+			stage_die(c, "make device '", op->target, "/", op->name, "'", NULL);
+		stage_check_device(c, op, dir);
+	}
+	if (op->uid != 0 || op->gid != 0) {
+		if (fchownat(dir, op->name, op->uid, op->gid, AT_SYMLINK_NOFOLLOW) < 0)
+			stage_die(c, "give away device '", op->target, "/", op->name, "'", NULL);
+	}
+}
+
+static void stage_link(struct stage_ctx *c, const struct mount_op *op)
+{
+	if (symlinkat(op->type, stage_dir(c, op), op->name) < 0 && errno != EEXIST)
+		stage_die(c, "make link '", op->target, "/", op->name, "'", NULL);
+}
+
+/* A path to hide or to protect; -1 when it is truly not there. */
+static int stage_existing(const struct stage_ctx *c, const struct mount_op *op)
+{
+	int fd = stage_open_in_root(c->root_fd, op->target, O_PATH);
+
+	if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
+		stage_die(c, "protect '", op->target, "'", NULL);
+	return fd;
+}
+
+static void stage_readonly(const struct stage_ctx *c, const struct mount_op *op)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	int target = stage_existing(c, op);
+	int fd;
+
+	if (target < 0)
+		return;
+	fd = open_tree(target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	if (fd < 0)
+		stage_die(c, "protect '", op->target, "'", NULL);
+	stage_set_attr(c, fd, op, &attr);
+	stage_attach(c, op, fd, target);
+	stage_close(fd);
+}
+
+static void stage_seal(const struct stage_ctx *c, const struct mount_op *op)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	int fd = stage_existing(c, op);
+
+	if (fd < 0)
+		stage_die(c, "protect '", op->target, "'", NULL);
+	stage_set_attr(c, fd, op, &attr);
+	stage_close(fd);
+}
+
+/* CVE-2025-31133: the source of a mask is a descriptor that has been looked at, never a path. */
+static int stage_null(struct stage_ctx *c)
+{
+	struct stat st;
+
+	if (c->null_fd >= 0)
+		return c->null_fd;
+	c->null_fd = stage_open_in_root(c->root_fd, "/dev/null", O_PATH | O_NOFOLLOW);
+	if (c->null_fd < 0 || fstat(c->null_fd, &st) < 0)
+		stage_die(c, "open '/dev/null' in the container", NULL);
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+		stage_refuse(c, ERR_INVALID, 125, 0, "'/dev/null' in the container is not the null device", NULL);
+	return c->null_fd;
+}
+
+/* One empty read-only tmpfs serves all directories: the first one gets it, the others a clone of that mount. */
+static int stage_empty_dir(struct stage_ctx *c, const struct mount_op *op)
+{
+	static const struct mount_op empty = {
+		.kind = MOUNT_FS, .target = "mask", .type = "tmpfs", .source = "tmpfs",
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+	};
+
+	if (c->mask_fd < 0) {
+		c->mask_fd = stage_new_fs(c, &empty);
+		return c->mask_fd;
+	}
+	int fd = open_tree(c->mask_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+
+	if (fd < 0)
+		stage_die(c, "hide '", op->target, "'", NULL);
+	return fd;
+}
+
+static void stage_mask(struct stage_ctx *c, const struct mount_op *op)
+{
+	int target = stage_existing(c, op);
+	struct stat st;
+	int fd;
+
+	if (target < 0)
+		return;
+	if (fstat(target, &st) < 0)
+		stage_die(c, "hide '", op->target, "'", NULL);
+	if (S_ISDIR(st.st_mode))
+		fd = stage_empty_dir(c, op);
+	else
+		fd = open_tree(stage_null(c), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (fd < 0)
+		stage_die(c, "hide '", op->target, "'", NULL);
+	stage_attach(c, op, fd, target);
+	if (fd != c->mask_fd)
+		stage_close(fd);
+}
+
+void stage_mounts(struct stage_ctx *c, const struct mount_op *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct mount_op *op = &ops[i];
+
+		switch (op->kind) {
+		case MOUNT_FS:       stage_mount_fs(c, op); break;
+		case MOUNT_BIND:     stage_mount_bind(c, op); break;
+		case MOUNT_DEVICE:   stage_device(c, op); break;
+		case MOUNT_LINK:     stage_link(c, op); break;
+		case MOUNT_READONLY: stage_readonly(c, op); break;
+		case MOUNT_SEAL:     stage_seal(c, op); break;
+		case MOUNT_MASK:     stage_mask(c, op); break;
+		case MOUNT_KINDS_:   break;
+		}
+	}
+	stage_close(c->dir_fd);
+	stage_close(c->null_fd);
+	stage_close(c->mask_fd);
+	c->dir_fd = c->null_fd = c->mask_fd = -1;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a child between clone and exec tells its parent: one message, one system call, then the end.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/stages.h"
+
+/* Append, cut where it is full. Return: the new length */
+static size_t stage_append(char *msg, size_t size, size_t len, const char *text)
+{
+	size_t n = strnlen(text, size - 1 - len);
+
+	memcpy(msg + len, text, n);
+	msg[len + n] = '\0';
+	return len + n;
+}
+
+static _Noreturn void stage_tell(const struct stage_ctx *c, struct stage_msg *m, const char *what, va_list parts)
+{
+	size_t len = 0;
+
+	m->kind = STAGE_MSG_FAILED;
+	m->stage = c->at;
+	for (const char *part = what; part != NULL; part = va_arg(parts, const char *))
+		len = stage_append(m->err.msg, sizeof(m->err.msg), len, part);
+	/* when this fails the parent is gone, and with it everybody who would want to know */
+	(void)!send(c->report_fd, m, sizeof(*m), MSG_NOSIGNAL);
+	_exit(m->exit_code);
+}
+
+void stage_die(const struct stage_ctx *c, const char *what, ...)
+{
+	struct stage_msg m = { .exit_code = 125, .err.sys = errno };
+	va_list parts;
+
+	va_start(parts, what);
+	stage_tell(c, &m, what, parts);
+}
+
+void stage_refuse(const struct stage_ctx *c, enum err_kind kind, int exit_code, int sys, const char *what, ...)
+{
+	struct stage_msg m = { .exit_code = exit_code, .err = { .kind = kind, .sys = sys } };
+	va_list parts;
+
+	va_start(parts, what);
+	stage_tell(c, &m, what, parts);
+}
+
+void stage_enter(struct stage_ctx *c, enum stage at)
+{
+	if (at <= c->at)
+		stage_refuse(c, ERR_INTERNAL, 125, 0, "stages out of order", NULL);
+	c->at = at;
+}
+
+void stage_send_pty(const struct stage_ctx *c, int master_fd)
+{
+	struct stage_msg m = { .kind = STAGE_MSG_PTY, .stage = c->at };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct iovec data = { .iov_base = &m, .iov_len = sizeof(m) };
+	struct msghdr msg = { .msg_iov = &data, .msg_iovlen = 1,
+			      .msg_control = &control, .msg_controllen = sizeof(control.room) };
+	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
+
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &master_fd, sizeof(int));
+	if (sendmsg(c->report_fd, &msg, MSG_NOSIGNAL) < 0)
+		stage_die(c, "hand the terminal over", NULL);
+}
