@@ -2,6 +2,7 @@
 /*
  * The one way in which kilnd makes a process: posix_spawn (CLONE_VFORK, no code of ours in the child).
  * Thread-safe. The child gets default signal dispositions, an empty mask and only the descriptors listed.
+ * glibc leaves its two internal signals (32 and 33) ignored in the child: who starts a container resets them.
  */
 #pragma once
 
