@@ -56,6 +56,9 @@ else
 OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZERS) \
 	$(if $(findstring undefined,$(SANITIZERS)),-fno-sanitize-recover=undefined)
 LDHARD   += -fsanitize=$(SANITIZERS)
+# Instrumented code makes gcc guess wrongly.
+WARNINGS += -Wno-format-truncation -Wno-stringop-overflow -Wno-stringop-truncation
+WARNINGS += $(if $(findstring clang,$(CC)),,-Wno-maybe-uninitialized)
 endif
 LIB_CFLAGS := $(sort $(SECCOMP_CFLAGS) $(CAP_CFLAGS) $(ARCHIVE_CFLAGS) $(JANSSON_CFLAGS) $(CGROUP_CFLAGS) \
 	$(UV_CFLAGS) $(CRYPTO_CFLAGS) $(ISAL_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS) $(SQLITE_CFLAGS))

@@ -120,7 +120,7 @@ FAULTS = {
     'stage-names': ('runtime/stage_bad.c', 'int helper(void)\n{\n\treturn 0;\n}\n'),
     'unfinished': ('base/bad.c', '/* TO' 'DO: later */\n'),
     'first-line': ('base/bad.c', None),
-    'columns': ('base/bad.c', '/* ' + 'long ' * 40 + '*/\n'),
+    'white-space': ('base/bad.c', 'int x; \n'),
     'daemon-symbols': ('daemon/main.c', '#include <unistd.h>\nint main(void)\n{\n\treturn fork();\n}\n'),
     'stage-purity': ('runtime/stage_bad.c', '#include <stdlib.h>\nvoid *stage_bad(void);\nvoid *stage_bad(void)\n'
                                             '{\n\treturn malloc(3);\n}\n'),
