@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the end-to-end tests: run.py [-j N] [-v] [name or part of a name ...]
+
+Prints a line for each test, `ok e2e:NAME`, `FAIL e2e:NAME` or `skip e2e:NAME reason`, and last `N passed, N failed`.
+Environment: KILN_BUILD (folder of the binaries), E2E_JOBS, KILN_LONG=1 for the long tests.
+"""
+import contextlib
+import importlib
+import inspect
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import traceback
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness  # noqa: E402
+
+TEST_TIMEOUT_S = 90 * (3 if harness.IS_SANITIZED else 1)
+
+
+def discover():
+    here = os.path.dirname(os.path.abspath(__file__))
+    found = {}
+    for name in sorted(os.listdir(here)):
+        if not (name.startswith("test_") and name.endswith(".py")):
+            continue
+        module = importlib.import_module(name[:-3])
+        for fn_name, fn in vars(module).items():
+            if fn_name.startswith("test_") and inspect.isfunction(fn) and fn.__module__ == module.__name__:
+                if fn_name in found:
+                    raise SystemExit(f"two tests are called {fn_name}")
+                found[fn_name] = fn
+    return found
+
+
+class TimedOut(Exception):
+    pass
+
+
+def on_alarm(_sig, _frame):
+    raise TimedOut(f"not done within {TEST_TIMEOUT_S} s")
+
+
+class Worker:
+    """Keeps one daemon for the tests that share it; makes a new one after a failure."""
+
+    def __init__(self):
+        self.shared = None
+
+    def daemon(self):
+        if self.shared is None:
+            self.shared = harness.Kiln().start()
+            self.shared.busybox()
+            self.shared.run("--rm", "--", "true")
+            self.shared.baseline = self.shared.snapshot()
+        return self.shared
+
+    def drop(self):
+        if self.shared:
+            self.shared.close()
+        self.shared = None
+
+    def call(self, fn):
+        params = list(inspect.signature(fn).parameters)
+        if params[:1] == ["own"]:
+            k = harness.Kiln()
+            try:
+                fn(k)
+                if k.proc and k.proc.poll() is None:
+                    k.clean()
+            except Exception:
+                sys.stderr.write(k.log_tail())
+                raise
+            finally:
+                k.close()
+            return
+        if not params:
+            fn()
+            return
+        k = self.daemon()
+        try:
+            fn(k)
+            k.clean()
+            leaks = k.leaks()
+            if leaks:
+                raise harness.Failed(f"left behind: {leaks}")
+        except harness.Skip:
+            k.clean()
+            raise
+        except BaseException:
+            sys.stderr.write("--- kilnd's log\n" + k.log_tail(3000))
+            self.drop()
+            raise
+
+    def one(self, name, fn):
+        signal.signal(signal.SIGALRM, on_alarm)
+        signal.alarm(TEST_TIMEOUT_S)
+        begin = time.monotonic()
+        try:
+            self.call(fn)
+            return f"ok e2e:{name}", time.monotonic() - begin, ""
+        except harness.Skip as s:
+            return f"skip e2e:{name} {s}", time.monotonic() - begin, ""
+        except BaseException:
+            return f"FAIL e2e:{name}", time.monotonic() - begin, traceback.format_exc(limit=6)
+        finally:
+            signal.alarm(0)
+
+
+def work(todo, done):
+    tests, worker = discover(), Worker()
+    while True:
+        name = todo.get()
+        if name is None:
+            break
+        done.put((name, *worker.one(name, tests[name])))
+    with contextlib.suppress(Exception):
+        worker.drop()
+    done.put(None)
+
+
+def main():
+    args = sys.argv[1:]
+    jobs = int(os.environ.get("E2E_JOBS", "2"))
+    if args[:1] == ["-j"]:
+        jobs, args = int(args[1]), args[2:]
+    is_verbose = args[:1] == ["-v"]
+    if is_verbose:
+        args = args[1:]
+    tests = discover()
+    names = [n for n in tests if not args or n in args or any(a in n for a in args if a not in tests)]
+    todo, done = multiprocessing.Queue(), multiprocessing.Queue()
+    for n in names:
+        todo.put(n)
+    jobs = max(1, min(jobs, len(names)))
+    for _ in range(jobs):
+        todo.put(None)
+    workers = [multiprocessing.Process(target=work, args=(todo, done)) for _ in range(jobs)]
+    for w in workers:
+        w.start()
+    passed, failed, running = 0, [], jobs
+    while running:
+        result = done.get()
+        if result is None:
+            running -= 1
+            continue
+        _name, line, took, trace = result
+        print(f"{line}" if not is_verbose else f"{line}  ({took:.2f} s)", flush=True)
+        if trace:
+            print("  " + trace.rstrip().replace("\n", "\n  "), flush=True)
+            failed.append(line)
+        elif line.startswith("ok"):
+            passed += 1
+    for w in workers:
+        w.join()
+    print(f"{passed} passed, {len(failed)} failed")
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
