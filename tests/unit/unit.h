@@ -102,7 +102,7 @@ static inline int unit_run_(const char *module, const TTest *const *tests, size_
 	int main(int argc, char **argv)                                                         \
 	{                                                                                       \
 		const TTest *const unit_tests_[] = { __VA_ARGS__ };                             \
-                                                                                                \
+												\
 		return unit_run_(module, unit_tests_, sizeof unit_tests_ / sizeof *unit_tests_, \
 				 argc > 1 ? argv[1] : NULL);                                    \
 	}
