@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/engine/container_record.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct record {
+	char *state;
+	bool wants_running, wants_start;
+	bool was_stopped_by_hand, has_started_once, is_oom_killed;
+	int64_t exit_code;
+	char *error;
+	int64_t started_wall_ns, finished_wall_ns;
+	int64_t restart_count;
+	uint64_t backoff_ms;
+};
+
+static const struct jfield record_fields[] = {
+	J_STRING(struct record, state, "state", J_REQUIRED),
+	J_BOOLEAN(struct record, wants_running, "wantsRunning", J_OMIT_EMPTY),
+	J_BOOLEAN(struct record, wants_start, "wantsStart", J_OMIT_EMPTY),
+	J_BOOLEAN(struct record, was_stopped_by_hand, "stoppedByHand", J_OMIT_EMPTY),
+	J_BOOLEAN(struct record, has_started_once, "startedOnce", J_OMIT_EMPTY),
+	J_BOOLEAN(struct record, is_oom_killed, "oomKilled", J_OMIT_EMPTY),
+	J_I64(struct record, exit_code, "exitCode", J_OMIT_EMPTY),
+	J_STRING(struct record, error, "error", J_OMIT_EMPTY),
+	J_I64(struct record, started_wall_ns, "startedAt", J_OMIT_EMPTY),
+	J_I64(struct record, finished_wall_ns, "finishedAt", J_OMIT_EMPTY),
+	J_I64(struct record, restart_count, "restartCount", J_OMIT_EMPTY),
+	J_U64(struct record, backoff_ms, "backoffMs", J_OMIT_EMPTY),
+};
+static const struct jschema record_schema = J_SCHEMA(struct record, "container record", record_fields);
+
+void container_record_emit(const struct container *c, uint64_t backoff_ms, bool wants_start, struct strbuf *out)
+{
+	const struct record r = {
+		.state = (char *)(uintptr_t)ct_state_name(c->state),
+		.wants_running = c->wants_running,
+		.wants_start = wants_start,
+		.was_stopped_by_hand = c->was_stopped_by_hand,
+		.has_started_once = c->has_started_once,
+		.is_oom_killed = c->is_oom_killed,
+		.exit_code = c->exit_code,
+		.error = (char *)(uintptr_t)c->error,
+		.started_wall_ns = c->started_wall_ns,
+		.finished_wall_ns = c->finished_wall_ns,
+		.restart_count = c->restart_count,
+		.backoff_ms = backoff_ms,
+	};
+
+	json_emit(&record_schema, &r, out);
+}
+
+int container_record_parse(const char *text, struct container *c, uint64_t *ret_backoff_ms, bool *ret_wants_start,
+			   struct err *e)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	struct record *r;
+	void *obj;
+
+	if (json_decode(text, strlen(text), &record_schema, a, NULL, NULL, &obj, e) < 0)
+		return err_wrap(e, "record of container '%.12s'", c->id);
+	r = obj;
+	if (!ct_state_parse(r->state, &c->state))
+		return err_set(e, ERR_INVALID, "record of container '%.12s': state '%.32s' is none", c->id, r->state);
+	c->wants_running = r->wants_running;
+	c->was_stopped_by_hand = r->was_stopped_by_hand;
+	c->has_started_once = r->has_started_once;
+	c->is_oom_killed = r->is_oom_killed;
+	c->exit_code = (int32_t)r->exit_code;
+	snprintf(c->error, sizeof c->error, "%s", r->error ? r->error : "");
+	c->started_wall_ns = r->started_wall_ns;
+	c->finished_wall_ns = r->finished_wall_ns;
+	c->restart_count = (int32_t)r->restart_count;
+	*ret_backoff_ms = r->backoff_ms;
+	*ret_wants_start = r->wants_start;
+	return 0;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine's own record of a container, as JSON in the state store's `runtime` column: what is desired and what was
+ * observed last. One table. Pure.
+ */
+#pragma once
+
+#include "daemon/engine/container.h"
+
+/**
+ * container_record_emit() - Print the record, appended to @out
+ * @backoff_ms:  the last wait of the restart policy
+ * @wants_start: a restart is under way: stopping is only its first half
+ * Return: nothing
+ */
+void container_record_emit(const struct container *c, uint64_t backoff_ms, bool wants_start, struct strbuf *out);
+
+/**
+ * container_record_parse() - Read a record into a container
+ * @c:    id, name and options are set; the strings of the record are copied
+ * @e:    ERR_INVALID
+ * Return: 0, or -1 with @e set
+ */
+int container_record_parse(const char *text, struct container *c, uint64_t *ret_backoff_ms, bool *ret_wants_start,
+			   struct err *e);

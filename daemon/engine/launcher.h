@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The client of the launcher: starts it, greets it, hands it launches, and starts another when it dies.
+ *
+ * A launcher that is found running is kept when its build is ours; else it is told to end when its children have,
+ * and a new one takes over. Containers do not depend on it once they run. Launches asked for while there is none wait for
+ * a while; after that their descriptors are closed, which the caller sees as the end of its control socket.
+ * Loop thread only.
+ */
+#pragma once
+
+#include "daemon/engine/engine.h"
+#include "runtime/proto.h"
+
+struct launcher;
+
+struct launcher_handlers {
+	/* The monitor of a container died; its init runs on. */
+	void (*orphan)(void *ctx, const char *id);
+	/* Such a container has ended; its exit record is written. */
+	void (*orphan_exited)(void *ctx, const char *id);
+};
+
+/**
+ * launcher_new() - Connect to the launcher, or start one; what does not work at once is tried again
+ * @cfg: keeps
+ * @h:   keeps
+ * Return: owned
+ */
+struct launcher *launcher_new(const struct engine_config *cfg, struct loop *l, const struct launcher_handlers *h,
+			      void *ctx);
+
+/**
+ * launcher_free() - Disconnect; the launcher lives on. NULL is fine
+ * Return: nothing
+ */
+void launcher_free(struct launcher *la);
+
+/**
+ * launcher_is_up() - Is there one that answered?
+ * Return: true or false
+ */
+bool launcher_is_up(const struct launcher *la);
+
+/**
+ * launcher_send() - Hand over a launch (MSG_LAUNCH) or an exec (MSG_EXEC)
+ * @id:  64 hex digits
+ * @fds: takes each; spec memfd, exit record, control socket, then what the type asks for
+ * Return: nothing; the outcome comes over the control socket
+ */
+void launcher_send(struct launcher *la, enum msg_type type, const char *id, const int *fds, size_t n_fds);
+
+/**
+ * launcher_clean() - Kill what is left in a container's cgroup and remove it
+ * @done: called once, with the outcome
+ * Return: nothing
+ */
+void launcher_clean(struct launcher *la, const char *id, const char *cgroup_path, engine_done_fn done, void *ctx);
