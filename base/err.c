@@ -75,6 +75,13 @@ static void msg_append_errno(char *msg, size_t size, int sys)
 	msg_append(msg, size, text);
 }
 
+/* The rest is zeroed: errors cross from processes of tenants' containers, with no byte of their stack. */
+static void msg_store(struct err *e, const char *msg)
+{
+	strncpy(e->msg, msg, sizeof(e->msg) - 1);
+	e->msg[sizeof(e->msg) - 1] = '\0';
+}
+
 int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 {
 	char msg[sizeof(e->msg)];
@@ -87,7 +94,7 @@ int err_set(struct err *e, enum err_kind kind, const char *fmt, ...)
 
 	e->kind = kind;
 	e->sys = 0;
-	memcpy(e->msg, msg, sizeof(msg));
+	msg_store(e, msg);
 	return -1;
 }
 
@@ -105,7 +112,7 @@ int err_sys(struct err *e, const char *fmt, ...)
 
 	e->kind = kind_of_errno(sys);
 	e->sys = sys;
-	memcpy(e->msg, msg, sizeof(msg));
+	msg_store(e, msg);
 	errno = sys;
 	return -1;
 }
@@ -122,7 +129,7 @@ int err_wrap(struct err *e, const char *fmt, ...)
 	msg_append(msg, sizeof(msg), ": ");
 	msg_append(msg, sizeof(msg), e->msg);
 
-	memcpy(e->msg, msg, sizeof(msg));
+	msg_store(e, msg);
 	errno = sys;
 	return -1;
 }

@@ -125,6 +125,20 @@ START_TEST(crosses_a_pipe_in_one_write)
 }
 END_TEST
 
+START_TEST(no_old_byte_stays_behind_the_message)
+{
+	struct err e;
+	struct err clean = { .kind = ERR_INVALID, .msg = "short" };
+
+	memset(&e, 'x', sizeof(e));
+	err_set(&e, ERR_INVALID, "short");
+	ck_assert_mem_eq(&e, &clean, sizeof(e));
+	err_wrap(&e, "a long context to be seen later");
+	err_set(&e, ERR_INVALID, "short");
+	ck_assert_mem_eq(&e, &clean, sizeof(e));
+}
+END_TEST
+
 START_TEST(every_kind_has_status_code_name_and_meaning)
 {
 	ck_assert_int_eq(err_http_status(ERR_NONE), 200);
@@ -175,5 +189,6 @@ UNIT_MAIN("err", set_formats_kind_and_message, sys_appends_lower_case_reason_and
 	  sys_keeps_acronyms_and_names_unknown_numbers, sys_finds_the_kind_by_errno,
 	  wrap_puts_context_in_front, an_argument_may_be_the_message_itself,
 	  long_messages_are_cut_not_overrun, crosses_a_pipe_in_one_write,
+	  no_old_byte_stays_behind_the_message,
 	  every_kind_has_status_code_name_and_meaning, a_kind_out_of_range_is_internal,
 	  ignored_takes_any_error, bug_aborts)
