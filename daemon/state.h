@@ -44,10 +44,20 @@ struct state_layer {
 	int64_t bytes;
 };
 
-int  state_open(const char *data_root, struct loop *l, struct state **ret, struct err *e);
-void state_close(struct state *s);           /* waits for what was asked to be committed */
+/**
+ * state_open() - Open or make the database, upgrade its schema, start the state thread
+ * @e: ERR_CONFLICT it was written by a newer Kiln; ERR_SYSTEM it is damaged or cannot be read
+ * Return: 0, or -1 with @e set
+ */
+int state_open(const char *data_root, struct loop *l, struct state **ret, struct err *e);
 
-/* At start, synchronously: visit all rows. */
+/* Waits until all that was asked for is committed; what is still to be told is told by loop_free(). NULL is fine */
+void state_close(struct state *s);
+
+/*
+ * At start, synchronously: visit all rows. The visitor must not call the store.
+ * Return: 0, or -1 with @e set
+ */
 int state_each_container(struct state *s, void (*fn)(void *ctx, const struct state_container *c), void *ctx, struct err *e);
 int state_each_image(struct state *s, void (*fn)(void *ctx, const struct state_image *i), void *ctx, struct err *e);
 int state_each_tag(struct state *s, void (*fn)(void *ctx, const struct state_tag *t), void *ctx, struct err *e);
@@ -58,6 +68,11 @@ int state_each_layer(struct state *s, void (*fn)(void *ctx, const struct state_l
  * @done may be NULL (nobody waits). state_commit takes the batch. Order of commits is the order of calls.
  */
 struct state_batch;
+
+/**
+ * state_batch_new() - Begin a batch
+ * Return: owned; state_commit() takes it
+ */
 struct state_batch *state_batch_new(struct state *s);
 void state_put_container(struct state_batch *b, const struct state_container *c);
 void state_put_container_runtime(struct state_batch *b, const char *id, const char *runtime);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The schema, version by version. PRAGMA user_version tells how many steps a database has seen. */
+#include <sqlite3.h>
+
+#include "base/own.h"
+#include "daemon/state_priv.h"
+
+/* Step n makes version n+1 of version n. Steps that were released are never changed. */
+static const char *const steps[] = {
+	"CREATE TABLE containers ("
+	"  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, image_id TEXT NOT NULL, options TEXT NOT NULL,"
+	"  runtime TEXT NOT NULL, created_wall_ns INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE images (id TEXT PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE tags (reference TEXT PRIMARY KEY, image_id TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE layers (diff_id TEXT PRIMARY KEY, dir TEXT NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;",
+};
+
+int err_sqlite(struct err *e, sqlite3 *db, const char *what)
+{
+	return err_set(e, ERR_SYSTEM, "%s: %s", what, sqlite3_errmsg(db));
+}
+
+static int read_version(sqlite3 *db, size_t *ret, struct err *e)
+{
+	sqlite3_stmt *q = NULL;
+	int rc;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &q, NULL) != SQLITE_OK)
+		return err_sqlite(e, db, "read the schema's version");
+	rc = sqlite3_step(q);
+	if (rc == SQLITE_ROW)
+		*ret = (size_t)sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	return rc == SQLITE_ROW ? 0 : err_sqlite(e, db, "read the schema's version");
+}
+
+int state_schema_upgrade(sqlite3 *db, struct err *e)
+{
+	size_t version = 0;
+
+	if (read_version(db, &version, e) < 0)
+		return -1;
+	if (version > ARRAY_SIZE(steps))
+		return err_set(e, ERR_CONFLICT, "the database is of a newer Kiln (schema %zu, this one knows %zu)",
+			       version, ARRAY_SIZE(steps));
+	for (; version < ARRAY_SIZE(steps); version++) {
+		AUTO_FREE char *sql = xasprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %zu; COMMIT", steps[version],
+						version + 1);
+
+		if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+			err_sqlite(e, db, "upgrade the schema");
+			sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+			return -1;
+		}
+	}
+	return 0;
+}
