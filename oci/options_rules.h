@@ -60,12 +60,6 @@ struct options_security {
 int options_security(const struct opt_host_config *h, struct options_security *ret, struct err *e);
 
 /**
- * options_signal() - "SIGTERM", "term", "15" as a number
- * Return: the signal, or -1 when there is none of that name
- */
-int options_signal(const char *name);
-
-/**
  * options_cpuset_parse() - Check "0-3,7"
  * @n_cpus: numbers from here on are refused
  * @e:      ERR_INVALID, as docker says it

@@ -6,3 +6,4 @@
 #pragma once
 
 int run_main(int argc, char **argv);
+int unpack_main(int argc, char **argv);
