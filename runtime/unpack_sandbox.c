@@ -4,8 +4,9 @@
  *
  * In this order, as each step needs what the next takes away:
  *   1. limits, no core, not dumpable; descriptors beyond ours closed
- *   2. new mount, network, IPC, UTS and cgroup namespaces
- *   3. a detached clone of the directory, nodev,nosuid,noexec, becomes "/" by pivot_root; the old root goes
+ *   2. a detached clone of the directory, nodev,nosuid,noexec; then new mount, network, IPC, UTS and cgroup
+ *      namespaces
+ *   3. the clone becomes "/" by pivot_root, and the old root goes
  *   4. capabilities: six stay (CHOWN DAC_OVERRIDE FOWNER FSETID MKNOD SETFCAP), in all sets, for good
  *   5. no_new_privs, and a list of the system calls that unpacking needs; executable memory is refused
  *
@@ -78,10 +79,11 @@ static int close_others(int dir_fd, int result_fd, struct err *e)
 	return 0;
 }
 
-/* The directory as a mount of its own, with nothing mounted below it */
+/* The directory as a mount of its own, with nothing mounted below it; to be made where its mount is */
 static int clone_dir(int dir_fd, int *ret_fd, struct err *e)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC };
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+				   .propagation = MS_PRIVATE };
 	AUTO_CLOSE int fd = (int)syscall(SYS_open_tree, dir_fd, "",
 					 AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
@@ -93,15 +95,12 @@ static int clone_dir(int dir_fd, int *ret_fd, struct err *e)
 	return 0;
 }
 
-static int change_root(int dir_fd, struct err *e)
+static int change_root(int tree_fd, int dir_fd, struct err *e)
 {
-	AUTO_CLOSE int tree_fd = -1;
 	AUTO_CLOSE int root_fd = -1;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_sys(e, "make mounts private");
-	if (clone_dir(dir_fd, &tree_fd, e) < 0)
-		return -1;
 	if (syscall(SYS_move_mount, tree_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return err_sys(e, "attach the directory");
 	if (fchdir(tree_fd) < 0)
@@ -140,13 +139,17 @@ static int keep_caps(struct err *e)
 
 int unpack_sandbox_enter(int dir_fd, int result_fd, struct err *e)
 {
+	AUTO_CLOSE int tree_fd = -1;
+
 	if (close_others(dir_fd, result_fd, e) < 0 || set_limits(e) < 0)
 		return -1;
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(e, "become undumpable");
+	if (clone_dir(dir_fd, &tree_fd, e) < 0)
+		return -1;
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
 		return err_sys(e, "leave the host's namespaces");
-	if (change_root(dir_fd, e) < 0 || keep_caps(e) < 0)
+	if (change_root(tree_fd, dir_fd, e) < 0 || keep_caps(e) < 0)
 		return -1;
 	/* Sanitizers look at themselves through system calls that unpacking has no use for */
 	return IS_SANITIZED ? 0 : unpack_sandbox_filter(e);
