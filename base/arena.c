@@ -10,9 +10,9 @@
 #include "base/err.h"
 #include "base/own.h"
 
-#define ALIGNMENT      16u
-#define CHUNK_MIN      4000u      /* with malloc's head just under a page */
-#define CHUNK_MAX      65536u
+#define ALIGNMENT 16u
+#define CHUNK_MIN 4000u /* with malloc's head just under a page */
+#define CHUNK_MAX 65536u
 
 /* With AddressSanitizer every piece is a chunk of its own, so that an overrun is seen. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -28,13 +28,13 @@
 
 struct chunk {
 	struct chunk *next;
-	size_t used;            /* bytes of data in use */
-	size_t size;            /* bytes of data */
+	size_t used; /* bytes of data in use */
+	size_t size; /* bytes of data */
 	_Alignas(ALIGNMENT) unsigned char data[];
 };
 
 struct arena {
-	struct chunk *head;     /* the one that is being filled; NULL when empty */
+	struct chunk *head; /* the one that is being filled; NULL when empty */
 	size_t next_size;
 };
 

@@ -199,7 +199,7 @@ static bool parse_rfc3339(const char *p, int64_t *ret_ns)
 		return false;
 	sec = days_from_civil(y, mon, d) * SEC_PER_DAY + h * 3600 + min * 60 + s - offset_sec;
 	if (y == 1 && mon == 1 && d == 1 && h + min + s == 0) {
-		*ret_ns = 0;   /* Go's zero time */
+		*ret_ns = 0; /* Go's zero time */
 		return true;
 	}
 	return to_ns(sec, fraction_ns, ret_ns);

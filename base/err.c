@@ -8,6 +8,7 @@
 #include <string.h>
 
 /* The one table: what a kind means to HTTP clients, to shells and to people. */
+/* clang-format off */
 static const struct {
 	const char *name;
 	int http_status;
@@ -24,6 +25,7 @@ static const struct {
 	[ERR_SYSTEM]      = { "system",      500, 125, "the kernel or the disk said no" },
 	[ERR_INTERNAL]    = { "internal",    500, 125, "a bug in Kiln" },
 };
+/* clang-format on */
 
 struct err *err_ignored_(void)
 {

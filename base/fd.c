@@ -126,8 +126,7 @@ static int fill_and_rename(int dirfd, const char *beside, const char *name, int 
 	return 0;
 }
 
-int file_replace(int dirfd, const char *name, const void *data, size_t n, mode_t mode,
-		 struct err *e)
+int file_replace(int dirfd, const char *name, const void *data, size_t n, mode_t mode, struct err *e)
 {
 	AUTO_FREE char *beside = NULL;
 	AUTO_CLOSE int fd = -1;

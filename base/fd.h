@@ -26,14 +26,36 @@ int fd_write_all(int fd, const void *data, size_t n, struct err *e);
  */
 int fd_read_all(int fd, size_t max_bytes, char **ret_data, size_t *ret_n, struct err *e);
 
-/* file_read(): open (O_NOFOLLOW, relative to dirfd or AT_FDCWD) and fd_read_all. Return: 0, or -1 with @e set */
-int file_read(int dirfd, const char *name, size_t max_bytes, char **ret_data, size_t *ret_n, struct err *e);
+/**
+ * file_read() - Open (dirfd or AT_FDCWD, name) without following a link, and fd_read_all()
+ * @e: ERR_NOT_FOUND the file is absent; ERR_INVALID it is larger than @max_bytes
+ *
+ * Return: 0, or -1 with @e set
+ */
+int file_read(int dirfd, const char *name, size_t max_bytes, char **ret_data, size_t *ret_n,
+	      struct err *e);
 
-/* file_replace(): write beside and rename into place; no fsync. Return: 0, or -1 with @e set */
-int file_replace(int dirfd, const char *name, const void *data, size_t n, mode_t mode, struct err *e);
+/**
+ * file_replace() - Write beside and rename into place: a reader sees the old or the new file
+ * @mode: exact, whatever the umask
+ *
+ * No fsync. Cut off, it leaves a "<name>.<pid>-<n>.tmp" behind, which the owner of the directory removes.
+ *
+ * Return: 0, or -1 with @e set and nothing beside
+ */
+int file_replace(int dirfd, const char *name, const void *data, size_t n, mode_t mode,
+		 struct err *e);
 
-/* fd_pipe(): pipe2(O_CLOEXEC | extra_flags). Return: 0, or -1 with errno set */
+/**
+ * fd_set_nonblock() - Set or clear O_NONBLOCK of the open file, which all its descriptors share
+ * Return: 0, or -1 with errno set
+ */
 int fd_set_nonblock(int fd, bool on);
+
+/**
+ * fd_pipe() - pipe2(O_CLOEXEC | extra_flags)
+ * Return: 0, or -1 with errno set
+ */
 int fd_pipe(int ret_fds[2], int extra_flags);
 
 /**
@@ -42,7 +64,7 @@ int fd_pipe(int ret_fds[2], int extra_flags);
  */
 int fd_memfd_sealed(const char *name, const void *data, size_t n, int *ret_fd, struct err *e);
 
-#define FD_MSG_MAX 64                                                /* descriptors in one message */
+#define FD_MSG_MAX 64 /* descriptors in one message */
 
 /**
  * fd_send_msg() - Send one message with descriptors over a unix socket (MSG_NOSIGNAL)
@@ -59,11 +81,23 @@ ssize_t fd_send_msg(int sock, const void *data, size_t n, const int *fds, size_t
 ssize_t fd_recv_msg(int sock, void *data, size_t n, int *fds, size_t max_fds, size_t *ret_n_fds);
 
 /**
- * fd_listen_unix() / fd_connect_unix() - A unix socket at (dirfd, name), whatever the path's length
+ * fd_listen_unix() - Listen on a unix socket at (dirfd, name), whatever the path's length
+ * @type: SOCK_STREAM or SOCK_SEQPACKET, with SOCK_NONBLOCK if wanted
+ * @mode: permissions of the socket file, exact from the first moment on
+ * @e:    ERR_CONFLICT somebody listens there, or it is no socket
+ *        ERR_INVALID  the last component has more than about 80 characters
  *
- * Goes through /proc/self/fd/<dirfd>/<name>, so that sun_path never overflows. Listening removes a dead
- * socket file first, binds with @mode permissions. @type is SOCK_STREAM or SOCK_SEQPACKET; extra SOCK_ flags allowed.
+ * Removes a dead socket file first. Needs /proc: the address is /proc/self/fd/<directory>/<last component>.
+ *
  * Return: 0, or -1 with @e set
  */
 int fd_listen_unix(int dirfd, const char *name, int type, mode_t mode, int *ret_fd, struct err *e);
+
+/**
+ * fd_connect_unix() - Connect to such a socket
+ * @e: ERR_NOT_FOUND no such file; e->sys is ECONNREFUSED when nobody listens, EAGAIN when a SOCK_NONBLOCK
+ *     socket found the backlog full
+ *
+ * Return: 0, or -1 with @e set
+ */
 int fd_connect_unix(int dirfd, const char *name, int type, int *ret_fd, struct err *e);

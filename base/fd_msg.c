@@ -83,8 +83,10 @@ ssize_t fd_recv_msg(int sock, void *data, size_t n, int *fds, size_t max_fds, si
 	} control;
 	struct iovec iov = { .iov_base = data, .iov_len = n };
 	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
 	};
 	size_t n_fds = 0;
 	bool is_whole;

@@ -17,8 +17,8 @@
 #include "base/json_scan.h"
 #include "base/own.h"
 
-#define PATH_PRINT_MAX 300     /* characters of a path in a message */
-#define NUMBER_MAX     48      /* characters of a number in a message */
+#define PATH_PRINT_MAX 300 /* characters of a path in a message */
+#define NUMBER_MAX     48  /* characters of a number in a message */
 
 /* A frame of the path: a key, or where that is NULL an index. */
 struct at {
@@ -28,7 +28,7 @@ struct at {
 };
 
 struct decoder {
-	const char *text;      /* the original, with the digits of marked integers */
+	const char *text; /* the original, with the digits of marked integers */
 	size_t n;
 	struct arena *arena;
 	json_unknown_fn unknown;
@@ -251,9 +251,10 @@ static int read_string(struct decoder *d, const struct at *at, json_t *v, char *
 }
 
 /* The arguments of every decode_<type>(): where, the row, the value (never null), the struct. */
-#define DECODE_ARGS struct decoder *d, const struct at *at, const struct jfield *f, json_t *v, void *obj
+#define DECODE_ARGS \
+	struct decoder *d, const struct at *at, const struct jfield *f, json_t *v, void *obj
 #define MEMBER(ctype) ((ctype *)((char *)obj + f->offset))
-#define COUNT (*(size_t *)((char *)obj + f->count_offset))
+#define COUNT         (*(size_t *)((char *)obj + f->count_offset))
 
 static int decode_bool(DECODE_ARGS)
 {
@@ -432,19 +433,20 @@ static int decode_raw(DECODE_ARGS)
 	(void)at;
 	dump(d, v, &out);
 	*MEMBER(struct json_raw) = (struct json_raw){
-		.text = arena_strndup(d->arena, out.data, out.len), .len = out.len,
+		.text = arena_strndup(d->arena, out.data, out.len),
+		.len = out.len,
 	};
 	return 0;
 }
 
 static int (*const decoders[])(DECODE_ARGS) = {
-	[J_T_BOOL] = decode_bool,     [J_T_OPT_BOOL] = decode_opt_bool,
-	[J_T_I64] = decode_i64,       [J_T_U64] = decode_u64,
-	[J_T_U32] = decode_u32,       [J_T_OPT_I64] = decode_opt_i64,
+	[J_T_BOOL] = decode_bool,       [J_T_OPT_BOOL] = decode_opt_bool,
+	[J_T_I64] = decode_i64,         [J_T_U64] = decode_u64,
+	[J_T_U32] = decode_u32,         [J_T_OPT_I64] = decode_opt_i64,
 	[J_T_OPT_U64] = decode_opt_u64, [J_T_DOUBLE] = decode_double,
-	[J_T_STRING] = decode_string, [J_T_STRINGS] = decode_strings,
-	[J_T_MAP] = decode_map,       [J_T_OBJECT] = decode_object,
-	[J_T_ARRAY] = decode_array,   [J_T_OBJECT_MAP] = decode_object_map,
+	[J_T_STRING] = decode_string,   [J_T_STRINGS] = decode_strings,
+	[J_T_MAP] = decode_map,         [J_T_OBJECT] = decode_object,
+	[J_T_ARRAY] = decode_array,     [J_T_OBJECT_MAP] = decode_object_map,
 	[J_T_RAW] = decode_raw,
 };
 
@@ -557,7 +559,12 @@ int json_decode(const char *text, size_t n, const struct jschema *schema, struct
 {
 	AUTO(json_tree_done) json_t *tree = NULL;
 	struct decoder d = {
-		.text = text, .n = n, .arena = arena, .unknown = unknown, .ctx = ctx, .e = e,
+		.text = text,
+		.n = n,
+		.arena = arena,
+		.unknown = unknown,
+		.ctx = ctx,
+		.e = e,
 	};
 	void *obj;
 
@@ -570,20 +577,27 @@ int json_decode(const char *text, size_t n, const struct jschema *schema, struct
 	return 0;
 }
 
-int json_decode_array(const char *text, size_t n, const struct jschema *schema,
-		      struct arena *arena, json_unknown_fn unknown, void *ctx, void **ret_items,
-		      size_t *ret_n, struct err *e)
+int json_decode_array(const char *text, size_t n, const struct jschema *schema, struct arena *arena,
+		      json_unknown_fn unknown, void *ctx, void **ret_items, size_t *ret_n,
+		      struct err *e)
 {
 	AUTO(json_tree_done) json_t *tree = NULL;
 	struct decoder d = {
-		.text = text, .n = n, .arena = arena, .unknown = unknown, .ctx = ctx, .e = e,
+		.text = text,
+		.n = n,
+		.arena = arena,
+		.unknown = unknown,
+		.ctx = ctx,
+		.e = e,
 	};
 	struct {
 		void *items;
 		size_t n;
 	} out = { 0 };
 	struct jfield row = {
-		.type = J_T_ARRAY, .schema = schema, .offset = 0,
+		.type = J_T_ARRAY,
+		.schema = schema,
+		.offset = 0,
 		.count_offset = (size_t)((char *)&out.n - (char *)&out),
 	};
 

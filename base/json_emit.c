@@ -12,8 +12,12 @@
 /* The length of the valid UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), or 0. */
 static size_t utf8_length(const unsigned char *p, size_t n)
 {
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3
-		   : p[0] < 0xf5 ? 4 : 0;
+	size_t len = p[0] < 0x80   ? 1
+		     : p[0] < 0xc2 ? 0
+		     : p[0] < 0xe0 ? 2
+		     : p[0] < 0xf0 ? 3
+		     : p[0] < 0xf5 ? 4
+				   : 0;
 
 	if (len == 0 || len > n)
 		return 0;
@@ -44,7 +48,7 @@ static void add_escaped(struct strbuf *out, unsigned char c)
 static void add_string(struct strbuf *out, const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;
-	size_t plain = 0;      /* start of what can be copied as it is */
+	size_t plain = 0; /* start of what can be copied as it is */
 
 	strbuf_addc(out, '"');
 	for (size_t i = 0; i < n;) {
@@ -56,7 +60,7 @@ static void add_string(struct strbuf *out, const char *s, size_t n)
 		}
 		strbuf_add(out, s + plain, i - plain);
 		if (len == 0)
-			strbuf_adds(out, "\xef\xbf\xbd");   /* U+FFFD, one for each wrong byte */
+			strbuf_adds(out, "\xef\xbf\xbd"); /* U+FFFD, one for each wrong byte */
 		else
 			add_escaped(out, p[i]);
 		plain = ++i;
@@ -216,7 +220,7 @@ const char *str_map_get(const struct str_map *m, const char *key)
 /* --- structs by their tables --------------------------------------------------------------------- */
 
 #define MEMBER(ctype) ((const ctype *)((const char *)obj + f->offset))
-#define COUNT (*(const size_t *)((const char *)obj + f->count_offset))
+#define COUNT         (*(const size_t *)((const char *)obj + f->count_offset))
 
 static bool is_empty(const struct jfield *f, const void *obj)
 {

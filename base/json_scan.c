@@ -9,9 +9,9 @@
 #include "base/str.h"
 
 /* "\u0000" and two quotes; the shortest integer outside int64 has 19 characters, so 11 digits remain */
-#define MARK_HEAD      "\"\\u0000"
-#define MARK_OVERHEAD  8u
-#define BIG_MIN_CHARS  19u
+#define MARK_HEAD     "\"\\u0000"
+#define MARK_OVERHEAD 8u
+#define BIG_MIN_CHARS 19u
 
 /* --- tokens, good enough for text that may be wrong ---------------------------------------------- */
 
@@ -68,8 +68,8 @@ static bool is_big_integer(const char *token, size_t n)
 
 struct where {
 	struct {
-		size_t key, key_len;  /* objects: the current key in the text, quotes included */
-		size_t index;         /* arrays */
+		size_t key, key_len; /* objects: the current key in the text, quotes included */
+		size_t index;        /* arrays */
 		bool is_array;
 	} levels[JSON_MAX_DEPTH];
 	size_t depth;
@@ -151,7 +151,7 @@ int json_err_at(const char *text, size_t n, size_t offset, const char *what, str
 			line++;
 			column = 1;
 		} else if (((unsigned char)text[i] & 0xc0) != 0x80) {
-			column++;   /* characters, not bytes */
+			column++; /* characters, not bytes */
 		}
 	}
 	path_at(text, offset, &path);
@@ -193,7 +193,7 @@ static size_t find_nul(const char *text, size_t start, size_t end)
 			continue;
 		if (memcmp(text + i + 1, "u0000", 5) == 0)
 			return i;
-		i++;   /* what is escaped is no backslash that escapes */
+		i++; /* what is escaped is no backslash that escapes */
 	}
 	return end;
 }

@@ -14,19 +14,21 @@
 #include "base/own.h"
 #include "base/str.h"
 
-#define MESSAGE_MAX   4096     /* longer messages are cut: a line stays one write(2) */
-#define FIELDS_MAX    6
-#define KEY_MAX       16
-#define VALUE_MAX     144
+#define MESSAGE_MAX 4096 /* longer messages are cut: a line stays one write(2) */
+#define FIELDS_MAX  6
+#define KEY_MAX     16
+#define VALUE_MAX   144
 
 struct field {
-	char key[KEY_MAX];     /* "": free */
+	char key[KEY_MAX]; /* "": free */
 	char value[VALUE_MAX];
 };
 
 static const char *const level_names[] = {
-	[LOG_LVL_ERR] = "error", [LOG_LVL_WARN] = "warn",
-	[LOG_LVL_INFO] = "info", [LOG_LVL_DEBUG] = "debug",
+	[LOG_LVL_ERR] = "error",
+	[LOG_LVL_WARN] = "warn",
+	[LOG_LVL_INFO] = "info",
+	[LOG_LVL_DEBUG] = "debug",
 };
 
 /* Set by log_init() before there are threads; only the level changes later. */

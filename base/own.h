@@ -43,5 +43,8 @@ char *xstrdup(const char *s) __attribute__((malloc));
 char *xstrndup(const char *s, size_t n) __attribute__((malloc));
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), malloc));
 
-/* close an fd if it is >= 0, set it to -1; errno kept */
+/**
+ * close_fd() - Close an fd if it is >= 0 and set it to -1; errno is kept
+ * Return: nothing
+ */
 void close_fd(int *fd);

@@ -64,8 +64,8 @@ int path_mkdirs(int dirfd, const char *path, mode_t mode, struct err *e)
 	if (fstatat(dirfd, path, &st, 0) < 0)
 		return err_sys(e, "create directory '%s'", path);
 	if (!S_ISDIR(st.st_mode))
-		return err_set(e, ERR_CONFLICT, "create directory '%s': exists and is not a directory",
-			       path);
+		return err_set(e, ERR_CONFLICT,
+			       "create directory '%s': exists and is not a directory", path);
 	return 0;
 }
 

@@ -21,20 +21,20 @@
 #include "base/own.h"
 #include "base/path.h"
 
-#define OPEN_LEVELS   32u      /* descriptors at a time */
-#define MAX_REFILLS   8u       /* how often a directory that fills up again is emptied again */
+#define OPEN_LEVELS   32u /* descriptors at a time */
+#define MAX_REFILLS   8u  /* how often a directory that fills up again is emptied again */
 #define OPENAT2_TRIES 64
 
 struct level {
-	DIR *dir;              /* owned; NULL: closed to save descriptors */
-	char *name;            /* owned; in the level above */
+	DIR *dir;   /* owned; NULL: closed to save descriptors */
+	char *name; /* owned; in the level above */
 	dev_t dev;
 	ino_t ino;
 	unsigned n_refills;
 };
 
 struct walk {
-	struct level *levels;  /* [0] is the top of the tree */
+	struct level *levels; /* [0] is the top of the tree */
 	size_t n;
 	size_t cap;
 };
@@ -158,8 +158,9 @@ static int empty_level(struct walk *w, struct err *e)
 		errno = 0;
 		d = readdir(dir);
 		if (d == NULL)
-			return errno == 0 ? 0 : err_sys(e, "read directory '%s'",
-							w->levels[w->n - 1].name);
+			return errno == 0
+				       ? 0
+				       : err_sys(e, "read directory '%s'", w->levels[w->n - 1].name);
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
 		rc = remove_entry(w, dirfd(dir), d->d_name, d->d_type == DT_DIR, 0, e);

@@ -29,7 +29,7 @@ static void attr_done(posix_spawnattr_t *attr)
 
 /* Duplicates of the sources above every target number: a dup2 in the child must not overwrite one. */
 struct copies {
-	int *fds;      /* owned, each owned */
+	int *fds; /* owned, each owned */
 	size_t n;
 };
 

@@ -10,13 +10,16 @@
 
 #include "base/err.h"
 
-struct spawn_fd { int from; int to; };   /* borrows; `to` is the number in the child */
+struct spawn_fd {
+	int from;
+	int to;
+}; /* borrows; `to` is the number in the child */
 
 struct spawn_request {
-	const char *path;                /* absolute; no PATH search */
+	const char *path; /* absolute; no PATH search */
 	char *const *argv;
-	char *const *envp;               /* NULL: an empty environment with PATH only */
-	const struct spawn_fd *fds;      /* at least 0, 1, 2; others are CLOEXEC and so closed */
+	char *const *envp;          /* NULL: an empty environment with PATH only */
+	const struct spawn_fd *fds; /* at least 0, 1, 2; others are CLOEXEC and so closed */
 	size_t n_fds;
 };
 
@@ -24,7 +27,7 @@ struct spawn_request {
  * spawn_exec() - Start a program
  * @ret_pid:   the child, which the caller must reap by waitid(P_PIDFD)
  * @ret_pidfd: owned; readable when it ended. May be NULL
- * @e:         ERR_NOT_FOUND the program is not there; ERR_SYSTEM
+ * @e:         ERR_NOT_FOUND the program is not there; ERR_DENIED it may not be executed; ERR_SYSTEM
  * Return: 0, or -1 with @e set
  */
 int spawn_exec(const struct spawn_request *req, pid_t *ret_pid, int *ret_pidfd, struct err *e);

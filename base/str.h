@@ -11,7 +11,7 @@
 
 /* A growing byte buffer, always NUL-terminated behind len. Empty value: {0}. */
 struct strbuf {
-	char  *data;   /* owned; NULL when nothing was ever appended */
+	char *data; /* owned; NULL when nothing was ever appended */
 	size_t len;
 	size_t cap;
 };
@@ -39,7 +39,7 @@ void strbuf_add(struct strbuf *b, const void *data, size_t n);
 void strbuf_adds(struct strbuf *b, const char *s);
 void strbuf_addc(struct strbuf *b, char c);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void  strbuf_drop_front(struct strbuf *b, size_t n);
+void strbuf_drop_front(struct strbuf *b, size_t n);
 char *strbuf_take(struct strbuf *b);
 const char *strbuf_cstr(const struct strbuf *b);
 
@@ -47,24 +47,24 @@ const char *strbuf_cstr(const struct strbuf *b);
  * str_eq() - Are they the same; does @s start or end with the other; is it NULL or ""
  * Return: the answer
  */
-bool str_eq(const char *a, const char *b);                          /* NULL equals only NULL */
+bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
-bool str_is_empty(const char *s);                                   /* NULL or "" */
+bool str_is_empty(const char *s); /* NULL or "" */
 
 /**
  * str_to_u64() - Strict decimal: the whole string, no sign, space or overflow
  * Return: true and *ret written, or false
  */
 bool str_to_u64(const char *s, uint64_t *ret);
-bool str_to_i64(const char *s, int64_t *ret);                       /* an optional '-' */
+bool str_to_i64(const char *s, int64_t *ret); /* an optional '-' */
 
 /**
  * str_hex() - Lower-case hex of n bytes into out[2n+1]; str_is_hex() checks a text
  * Return: str_is_hex() whether
  */
 void str_hex(const void *bytes, size_t n, char *out);
-bool str_is_hex(const char *s, size_t n);                           /* exactly n lower-case hex digits, then NUL */
+bool str_is_hex(const char *s, size_t n); /* exactly n lower-case hex digits, then NUL */
 
 /**
  * str_base64_decode() - Decode base64 text (standard or URL alphabet, padding optional)

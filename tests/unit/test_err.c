@@ -159,7 +159,7 @@ END_TEST
 START_TEST(a_kind_out_of_range_is_internal)
 {
 	ck_assert_int_eq(err_http_status((enum err_kind)77), 500);
-	ck_assert_str_eq(err_kind_name((enum err_kind)-1), "internal");
+	ck_assert_str_eq(err_kind_name((enum err_kind) - 1), "internal");
 }
 END_TEST
 
@@ -189,6 +189,5 @@ UNIT_MAIN("err", set_formats_kind_and_message, sys_appends_lower_case_reason_and
 	  sys_keeps_acronyms_and_names_unknown_numbers, sys_finds_the_kind_by_errno,
 	  wrap_puts_context_in_front, an_argument_may_be_the_message_itself,
 	  long_messages_are_cut_not_overrun, crosses_a_pipe_in_one_write,
-	  no_old_byte_stays_behind_the_message,
-	  every_kind_has_status_code_name_and_meaning, a_kind_out_of_range_is_internal,
-	  ignored_takes_any_error, bug_aborts)
+	  no_old_byte_stays_behind_the_message, every_kind_has_status_code_name_and_meaning,
+	  a_kind_out_of_range_is_internal, ignored_takes_any_error, bug_aborts)

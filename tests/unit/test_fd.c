@@ -230,7 +230,9 @@ START_TEST(more_descriptors_than_any_message_of_ours_are_closed)
 		char bytes[CMSG_SPACE(sizeof(int) * 200)];
 	} control = { 0 };
 	struct iovec iov = { .iov_base = (char[]){ "x" }, .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.bytes,
 			      .msg_controllen = sizeof(control.bytes) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	int got[FD_MSG_MAX];

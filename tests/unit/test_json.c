@@ -50,22 +50,17 @@ struct all {
 	struct json_raw raw;
 };
 
-#define ALL_ROWS(fl)                                                                  \
-	J_BOOLEAN(struct all, flag, "flag", fl),                                      \
-	J_OPT_BOOL(struct all, opt_flag, "optFlag", fl),                              \
-	J_I64(struct all, i, "i", fl),                                                \
-	J_U64(struct all, u, "u", fl),                                                \
-	J_U32(struct all, u32, "u32", fl),                                            \
-	J_OPT_I64(struct all, opt_i, "optI", fl),                                     \
-	J_OPT_U64(struct all, opt_u, "optU", fl),                                     \
-	J_DOUBLE(struct all, d, "d", fl),                                             \
-	J_STRING(struct all, s, "s", fl),                                             \
-	J_STRINGS(struct all, strings, "strings", fl),                                \
-	J_MAP(struct all, map, "map", fl),                                            \
-	J_OBJECT(struct all, limit, "limit", &limit_schema, fl),                      \
-	J_ARRAY(struct all, limits, n_limits, "limits", &limit_schema, fl),           \
-	J_OBJECT_MAP(struct all, ports, n_ports, "ports", &port_schema, fl),          \
-	J_RAW(struct all, raw, "raw", fl)
+#define ALL_ROWS(fl)                                                                              \
+	J_BOOLEAN(struct all, flag, "flag", fl), J_OPT_BOOL(struct all, opt_flag, "optFlag", fl), \
+		J_I64(struct all, i, "i", fl), J_U64(struct all, u, "u", fl),                     \
+		J_U32(struct all, u32, "u32", fl), J_OPT_I64(struct all, opt_i, "optI", fl),      \
+		J_OPT_U64(struct all, opt_u, "optU", fl), J_DOUBLE(struct all, d, "d", fl),       \
+		J_STRING(struct all, s, "s", fl), J_STRINGS(struct all, strings, "strings", fl),  \
+		J_MAP(struct all, map, "map", fl),                                                \
+		J_OBJECT(struct all, limit, "limit", &limit_schema, fl),                          \
+		J_ARRAY(struct all, limits, n_limits, "limits", &limit_schema, fl),               \
+		J_OBJECT_MAP(struct all, ports, n_ports, "ports", &port_schema, fl),              \
+		J_RAW(struct all, raw, "raw", fl)
 
 static const struct jfield all_fields[] = { ALL_ROWS(0) };
 static const struct jfield omit_fields[] = { ALL_ROWS(J_OMIT_EMPTY) };
@@ -114,13 +109,14 @@ static void done(void)
 
 START_TEST(every_type_is_decoded)
 {
-	struct all *a = decode("{\"flag\":true,\"optFlag\":false,\"i\":-5,\"u\":7,\"u32\":4294967295,"
-			       "\"optI\":0,\"optU\":1,\"d\":1.5,\"s\":\"h\\u00e9\\n\","
-			       "\"strings\":[\"a\",\"\"],\"map\":{\"z\":\"1\",\"a\":\"2\"},"
-			       "\"limit\":{\"name\":\"n\",\"soft\":1},"
-			       "\"limits\":[{\"name\":\"x\"},{\"name\":\"y\",\"hard\":2}],"
-			       "\"ports\":{\"80/tcp\":{},\"81/tcp\":{\"number\":3},\"82\":null},"
-			       "\"raw\": { \"k\" : [ 1 , 2.5, null, true, \"x\" ] } }");
+	struct all *a =
+		decode("{\"flag\":true,\"optFlag\":false,\"i\":-5,\"u\":7,\"u32\":4294967295,"
+		       "\"optI\":0,\"optU\":1,\"d\":1.5,\"s\":\"h\\u00e9\\n\","
+		       "\"strings\":[\"a\",\"\"],\"map\":{\"z\":\"1\",\"a\":\"2\"},"
+		       "\"limit\":{\"name\":\"n\",\"soft\":1},"
+		       "\"limits\":[{\"name\":\"x\"},{\"name\":\"y\",\"hard\":2}],"
+		       "\"ports\":{\"80/tcp\":{},\"81/tcp\":{\"number\":3},\"82\":null},"
+		       "\"raw\": { \"k\" : [ 1 , 2.5, null, true, \"x\" ] } }");
 
 	ck_assert(a->flag);
 	ck_assert(a->opt_flag.set && !a->opt_flag.v);
@@ -171,11 +167,12 @@ END_TEST
 
 START_TEST(integers_outside_int64_are_exact)
 {
-	struct all *a = decode("{\"u\":18446744073709551615,\"optU\":9223372036854775808,\n"
-			       "\"i\":-9223372036854775808,\"d\":18446744073709551616,"
-			       "\"limits\":[{\"name\":\"18446744073709551615\",\"soft\":9223372036854775807,"
-			       "\"hard\":18446744073709551614}],"
-			       "\"raw\":[18446744073709551615,-9223372036854775809,1]}");
+	struct all *a =
+		decode("{\"u\":18446744073709551615,\"optU\":9223372036854775808,\n"
+		       "\"i\":-9223372036854775808,\"d\":18446744073709551616,"
+		       "\"limits\":[{\"name\":\"18446744073709551615\",\"soft\":9223372036854775807,"
+		       "\"hard\":18446744073709551614}],"
+		       "\"raw\":[18446744073709551615,-9223372036854775809,1]}");
 
 	ck_assert_uint_eq(a->u, UINT64_MAX);
 	ck_assert_uint_eq(a->opt_u.v, (uint64_t)INT64_MAX + 1);
@@ -228,8 +225,10 @@ END_TEST
 
 START_TEST(a_string_cannot_pretend_to_be_a_marked_integer)
 {
-	assert_refused("{\"u\":\"\\u000000000000001\"}", "line 1, column 7, at u: strings may not contain NUL");
-	assert_refused("{\"s\":\"x\\\\\\u0000y\"}", "line 1, column 10, at s: strings may not contain NUL");
+	assert_refused("{\"u\":\"\\u000000000000001\"}",
+		       "line 1, column 7, at u: strings may not contain NUL");
+	assert_refused("{\"s\":\"x\\\\\\u0000y\"}",
+		       "line 1, column 10, at s: strings may not contain NUL");
 	assert_refused("{\"a\\u0000b\":1}", "line 1, column 4: strings may not contain NUL");
 	/* a backslash that is escaped, and then plain text */
 	ck_assert_str_eq(decode("{\"s\":\"\\\\u0000\"}")->s, "\\u0000");
@@ -247,7 +246,8 @@ START_TEST(marks_do_not_stand_where_numbers_may_not)
 	assert_refused("{\"s\":18446744073709551615}", "s: expected string, got number");
 	assert_refused("{\"strings\":[\"a\",18446744073709551615]}",
 		       "strings[1]: expected string, got number");
-	assert_refused("{\"map\":{\"k\":18446744073709551615}}", "map.k: expected string, got number");
+	assert_refused("{\"map\":{\"k\":18446744073709551615}}",
+		       "map.k: expected string, got number");
 	assert_refused("18446744073709551615", "expected object, got number");
 	done();
 }
@@ -267,7 +267,8 @@ START_TEST(wrong_types_are_told_with_their_path)
 	assert_refused("{\"map\":{\"k\":true}}", "map.k: expected string, got boolean");
 	assert_refused("{\"limit\":[]}", "limit: expected object, got array");
 	assert_refused("{\"limits\":{}}", "limits: expected array, got object");
-	assert_refused("{\"limits\":[{\"name\":\"a\"},7]}", "limits[1]: expected object, got number");
+	assert_refused("{\"limits\":[{\"name\":\"a\"},7]}",
+		       "limits[1]: expected object, got number");
 	assert_refused("{\"limits\":[{\"name\":[]}]}", "limits[0].name: expected string, got array");
 	assert_refused("{\"ports\":{\"80\":{\"number\":{}}}}",
 		       "ports.80.number: expected integer, got object");
@@ -298,7 +299,8 @@ START_TEST(malformed_text_is_told_with_place_and_path)
 {
 	assert_refused("", "line 1, column 1: unexpected end");
 	assert_refused("{", "line 1, column 2: unexpected end");
-	assert_refused("{\"limits\":[{\"name\":", "line 1, column 20, at limits[0].name: unexpected end");
+	assert_refused("{\"limits\":[{\"name\":",
+		       "line 1, column 20, at limits[0].name: unexpected end");
 	assert_refused("{\"strings\":[\"a\",\n\"b\" \"c\"]}",
 		       "line 2, column 8, at strings[1]: ']' expected");
 	ck_assert_ptr_null(decode_by(&all_schema, "{\"i\":1} x"));
@@ -316,7 +318,8 @@ END_TEST
 
 START_TEST(invalid_utf8_is_refused_with_its_place)
 {
-	static const char *const wrong[] = { "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82" };
+	static const char *const wrong[] = { "\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+					     "\xe2\x82" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		AUTO_FREE char *text = xasprintf("{\n \"s\":\"ab%s\"}", wrong[i]);
@@ -356,7 +359,8 @@ START_TEST(nesting_is_bounded)
 	ck_assert_ptr_nonnull(strstr(err.msg, ": nested too deeply"));
 	ck_assert_ptr_null(decode_by(&all_schema, very.data));
 	/* brackets in strings do not nest */
-	ck_assert_ptr_nonnull(decode("{\"s\":\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"}"));
+	ck_assert_ptr_nonnull(decode(
+		"{\"s\":\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"}"));
 	done();
 }
 END_TEST
@@ -388,18 +392,24 @@ static int collect_unknown(void *ctx, const char *path, const char *value, struc
 
 START_TEST(unknown_keys_are_handed_to_the_callback)
 {
-	static const char text[] = "{\"x\":{\"y\":[1,18446744073709551615]},\"limit\":{\"name\":\"n\",\"z\":\"t\"},"
-				   "\"ports\":{\"80\":{\"q\":null}}}";
+	static const char text[] =
+		"{\"x\":{\"y\":[1,18446744073709551615]},\"limit\":{\"name\":\"n\",\"z\":\"t\"},"
+		"\"ports\":{\"80\":{\"q\":null}}}";
 	static const char refused[] = "{\"limits\":[{\"name\":\"a\",\"forbidden\":1}]}";
 	AUTO_STRBUF struct strbuf out = { 0 };
 	AUTO_ARENA struct arena *a = arena_new();
 	struct err e = { 0 };
 	void *obj = NULL;
 
-	ck_assert_int_eq(json_decode(text, strlen(text), &all_schema, a, collect_unknown, &out, &obj, &e), 0);
-	ck_assert_str_eq(out.data, "x={\"y\":[1,18446744073709551615]};limit.z=\"t\";ports.80.q=null;");
+	ck_assert_int_eq(json_decode(text, strlen(text), &all_schema, a, collect_unknown, &out,
+				     &obj, &e),
+			 0);
+	ck_assert_str_eq(out.data,
+			 "x={\"y\":[1,18446744073709551615]};limit.z=\"t\";ports.80.q=null;");
 	obj = NULL;
-	ck_assert_int_eq(json_decode(refused, strlen(refused), &all_schema, a, collect_unknown, &out, &obj, &e), -1);
+	ck_assert_int_eq(json_decode(refused, strlen(refused), &all_schema, a, collect_unknown,
+				     &out, &obj, &e),
+			 -1);
 	ck_assert_int_eq(e.kind, ERR_UNSUPPORTED);
 	ck_assert_str_eq(e.msg, "'limits[0].forbidden' is not supported");
 	ck_assert_ptr_null(obj);
@@ -410,23 +420,29 @@ END_TEST
 
 START_TEST(an_array_at_the_top_is_decoded)
 {
-	static const char text[] = "[{\"name\":\"a\"},{\"name\":\"b\",\"hard\":18446744073709551615}]";
+	static const char text[] =
+		"[{\"name\":\"a\"},{\"name\":\"b\",\"hard\":18446744073709551615}]";
 	AUTO_ARENA struct arena *a = arena_new();
 	struct err e = { 0 };
 	void *items = NULL;
 	struct limit *l;
 	size_t n = 0;
 
-	ck_assert_int_eq(json_decode_array(text, strlen(text), &limit_schema, a, NULL, NULL, &items, &n, &e), 0);
+	ck_assert_int_eq(json_decode_array(text, strlen(text), &limit_schema, a, NULL, NULL, &items,
+					   &n, &e),
+			 0);
 	l = items;
 	ck_assert_uint_eq(n, 2);
 	ck_assert_str_eq(l[1].name, "b");
 	ck_assert_uint_eq(l[1].hard, UINT64_MAX);
-	ck_assert_int_eq(json_decode_array("[{}]", 4, &limit_schema, a, NULL, NULL, &items, &n, &e), -1);
+	ck_assert_int_eq(json_decode_array("[{}]", 4, &limit_schema, a, NULL, NULL, &items, &n, &e),
+			 -1);
 	ck_assert_str_eq(e.msg, "[0].name: required, but missing");
-	ck_assert_int_eq(json_decode_array("{}", 2, &limit_schema, a, NULL, NULL, &items, &n, &e), -1);
+	ck_assert_int_eq(json_decode_array("{}", 2, &limit_schema, a, NULL, NULL, &items, &n, &e),
+			 -1);
 	ck_assert_str_eq(e.msg, "expected array, got object");
-	ck_assert_int_eq(json_decode_array("[]", 2, &limit_schema, a, NULL, NULL, &items, &n, &e), 0);
+	ck_assert_int_eq(json_decode_array("[]", 2, &limit_schema, a, NULL, NULL, &items, &n, &e),
+			 0);
 	ck_assert_uint_eq(n, 0);
 }
 END_TEST
@@ -506,7 +522,10 @@ START_TEST(strings_are_always_valid)
 		{ "plain", "\"plain\"" },
 		{ "\"\\/\b\f\n\r\t\x1f\x7f", "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u001f\x7f\"" },
 		{ "\xc3\xa9\xf0\x9f\x98\x80", "\"\xc3\xa9\xf0\x9f\x98\x80\"" },
-		{ "a\xff" "b", "\"a\xef\xbf\xbd" "b\"" },
+		{ "a\xff"
+		  "b",
+		  "\"a\xef\xbf\xbd"
+		  "b\"" },
 		{ "\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
 		{ "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
 		{ "\xe2\x82", "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
@@ -567,7 +586,8 @@ END_TEST
 
 START_TEST(doubles_read_back_exactly)
 {
-	static const double values[] = { 0, 0.1, -1.5, 1e300, DBL_MAX, DBL_MIN, DBL_EPSILON, 1.0 / 3, 5e-324 };
+	static const double values[] = { 0,       0.1,         -1.5,    1e300, DBL_MAX,
+					 DBL_MIN, DBL_EPSILON, 1.0 / 3, 5e-324 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		AUTO_STRBUF struct strbuf out = { 0 };
@@ -586,14 +606,14 @@ START_TEST(doubles_read_back_exactly)
 }
 END_TEST
 
-UNIT_MAIN("json", every_type_is_decoded, absent_and_null_are_empty, integers_outside_int64_are_exact,
-	  integers_out_of_range_are_told_with_their_path, huge_numbers_do_not_fill_the_message,
-	  a_string_cannot_pretend_to_be_a_marked_integer, marks_do_not_stand_where_numbers_may_not,
-	  wrong_types_are_told_with_their_path, required_keys_are_required,
-	  duplicate_keys_are_refused_with_their_path, malformed_text_is_told_with_place_and_path,
-	  invalid_utf8_is_refused_with_its_place, nesting_is_bounded,
-	  case_is_folded_where_the_schema_says_so, unknown_keys_are_handed_to_the_callback,
-	  an_array_at_the_top_is_decoded, text_need_not_be_terminated,
-	  empty_values_are_emitted_as_the_flags_say, set_options_are_emitted_even_when_zero,
-	  what_is_decoded_is_emitted_the_same, strings_are_always_valid, the_writer_minds_the_commas,
-	  doubles_read_back_exactly)
+UNIT_MAIN("json", every_type_is_decoded, absent_and_null_are_empty,
+	  integers_outside_int64_are_exact, integers_out_of_range_are_told_with_their_path,
+	  huge_numbers_do_not_fill_the_message, a_string_cannot_pretend_to_be_a_marked_integer,
+	  marks_do_not_stand_where_numbers_may_not, wrong_types_are_told_with_their_path,
+	  required_keys_are_required, duplicate_keys_are_refused_with_their_path,
+	  malformed_text_is_told_with_place_and_path, invalid_utf8_is_refused_with_its_place,
+	  nesting_is_bounded, case_is_folded_where_the_schema_says_so,
+	  unknown_keys_are_handed_to_the_callback, an_array_at_the_top_is_decoded,
+	  text_need_not_be_terminated, empty_values_are_emitted_as_the_flags_say,
+	  set_options_are_emitted_even_when_zero, what_is_decoded_is_emitted_the_same,
+	  strings_are_always_valid, the_writer_minds_the_commas, doubles_read_back_exactly)

@@ -129,8 +129,13 @@ START_TEST(allocators_never_give_null)
 }
 END_TEST
 
-struct inner { int x; };
-struct outer { long before; struct inner in; };
+struct inner {
+	int x;
+};
+struct outer {
+	long before;
+	struct inner in;
+};
 
 START_TEST(container_of_finds_the_outer_struct)
 {

@@ -70,7 +70,7 @@ END_TEST
 
 START_TEST(only_listed_descriptors_arrive)
 {
-	AUTO_CLOSE int leaked = open("/dev/null", O_RDONLY);   /* cloexec: left out on purpose */
+	AUTO_CLOSE int leaked = open("/dev/null", O_RDONLY); /* cloexec: left out on purpose */
 	AUTO_CLOSE int given = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
 	AUTO_FREE char *out = NULL;
 
@@ -93,8 +93,8 @@ START_TEST(descriptors_may_trade_places)
 	ck_assert_int_eq(fd_write_all(p[1], "traded\n", 7, &e), 0);
 	ck_assert_int_eq(dup3(p[0], 8, O_CLOEXEC), 8);
 	ck_assert_int_eq(dup3(p[1], 9, O_CLOEXEC), 9);
-	run("echo more >&8; head -n 1 <&9", NULL,
-	    (struct spawn_fd[]){ { 8, 9 }, { 9, 8 } }, 2, &out);
+	run("echo more >&8; head -n 1 <&9", NULL, (struct spawn_fd[]){ { 8, 9 }, { 9, 8 } }, 2,
+	    &out);
 	ck_assert_str_eq(out, "traded\n");
 }
 END_TEST
@@ -119,7 +119,10 @@ START_TEST(a_missing_program_is_told_at_once)
 	char *argv[] = { (char *)"x", NULL };
 	struct spawn_fd fds[] = { { 0, 0 }, { 1, 1 }, { 2, 2 } };
 	struct spawn_request req = {
-		.path = "/nonexistent/program", .argv = argv, .fds = fds, .n_fds = 3,
+		.path = "/nonexistent/program",
+		.argv = argv,
+		.fds = fds,
+		.n_fds = 3,
 	};
 	struct err e = { 0 };
 	int pidfd = -1;

@@ -72,8 +72,16 @@ END_TEST
 
 START_TEST(unsigned_numbers_are_strict)
 {
-	static const char *const wrong[] = { "", " 1", "1 ", "+1", "-1", "0x1", "1.0", "1a",
-					     "18446744073709551616", "99999999999999999999" };
+	static const char *const wrong[] = { "",
+					     " 1",
+					     "1 ",
+					     "+1",
+					     "-1",
+					     "0x1",
+					     "1.0",
+					     "1a",
+					     "18446744073709551616",
+					     "99999999999999999999" };
 	uint64_t v = 42;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -149,7 +157,8 @@ END_TEST
 
 START_TEST(base64_refuses_what_is_malformed)
 {
-	static const char *const wrong[] = { "Z", "Zg=", "Zm9v=", "Zm9vY", "Zm 9v", "Zm9v\n", "====", "Z===" };
+	static const char *const wrong[] = { "Z",     "Zg=",    "Zm9v=", "Zm9vY",
+					     "Zm 9v", "Zm9v\n", "====",  "Z===" };
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
