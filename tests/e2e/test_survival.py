@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9 of everything: kilnd, monitors, the launcher; a reboot; operations cut off anywhere."""
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import harness
+from harness import Failed, eq, eventually, frames, has
+
+
+def monitor_of(k, name):
+    pid = k.state(name)["Pid"]
+    for m in harness.children_of(k.launcher_pid()):
+        if pid in harness.children_of(m):
+            return m
+    raise Failed(f"no monitor of {name}")
+
+
+def test_kill_kilnd_containers_go_on(own):
+    k = own.start()
+    k.run("-d", "--name", "on", "--", "sh", "-c", "while :; do date +%s%N >>/t; sleep 0.05; done")
+    pid = k.state("on")["Pid"]
+    k.kill9()
+    time.sleep(1)
+    eq(harness.is_alive(pid), True)
+    k.start()
+    eq(k.state("on")["Pid"], pid)
+    times = [int(t) for t in k.docker("exec", "on", "cat", "/t").stdout.split()]
+    gap = max(b - a for a, b in zip(times, times[1:]))
+    if gap > 800_000_000:
+        raise Failed(f"the container stood still for {gap / 1e6} ms")
+
+
+def test_kill_kilnd_no_output_is_lost(own):
+    k = own.start()
+    k.run("-d", "--name", "out", "--", "sh", "-c", "i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); [ $((i % 100)) = 0 ] && sleep 0.1; done; sleep 1000")
+    for _ in range(3):
+        time.sleep(0.7)
+        k.kill9()
+        time.sleep(0.2)
+        k.start()
+    eventually("all lines", lambda: k.docker("logs", "--tail", "1", "out").stdout == "line 2999\n")
+    eq(k.docker("logs", "out").stdout, "".join(f"line {i}\n" for i in range(3000)))
+
+
+def test_next_kilnd_adopts(own):
+    k = own.start()
+    k.run("-d", "--name", "a1", "-i", "--restart", "always", "--health-cmd", "true", "--health-interval", "200ms", "--", "cat")
+    pid = k.state("a1")["Pid"]
+    started = k.state("a1")["StartedAt"]
+    k.kill9()
+    k.start()
+    state = k.state("a1")
+    eq((state["Running"], state["Pid"], state["StartedAt"]), (True, pid, started))
+    eventually("healthy again", lambda: k.state("a1")["Health"]["Status"] == "healthy")
+    eq(k.docker("exec", "a1", "echo", "hi").stdout, "hi\n")
+    k.docker("kill", "a1")
+    eventually("ended", lambda: k.state("a1")["Pid"] != pid)
+
+
+def test_next_kilnd_adopts_ended_with_code(own):
+    k = own.start()
+    for code in (0, 7, 255):
+        k.run("-d", "--name", f"c{code}", "--", "sh", "-c", f"sleep 0.7; echo bye; exit {code}")
+    k.run("-d", "--name", "sig", "--", "sleep", "1000")
+    pid = k.state("sig")["Pid"]
+    k.kill9()
+    os.kill(pid, signal.SIGKILL)
+    time.sleep(1.5)
+    k.start()
+    for code in (0, 7, 255):
+        eventually("ended", lambda: k.state(f"c{code}")["Status"] == "exited")
+        eq(k.state(f"c{code}")["ExitCode"], code)
+        eq(k.docker("logs", f"c{code}").stdout, "bye\n")
+    eq(k.state("sig")["ExitCode"], 137)
+
+
+def test_attach_survives_kilnd_kill(own):
+    k = own.start()
+    cid = k.api_json("POST", "/containers/create", {"Image": k.busybox(), "Cmd": ["cat"], "OpenStdin": True,
+                                                    "HostConfig": {"NetworkMode": "none"}}, want=201)["Id"]
+    s, _, rest = k.hijack(f"/v1.41/containers/{cid}/attach?stream=1&stdin=1&stdout=1")
+    eq(k.api("POST", f"/containers/{cid}/start")[0], 204)
+    s.sendall(b"before\n")
+    eq(s.recv(100), b"\x01\0\0\0\0\0\0\x07before\n")
+    k.kill9()
+    s.sendall(b"while away\n")
+    eq(s.recv(100), b"\x01\0\0\0\0\0\0\x0bwhile away\n")
+    k.start()
+    s.sendall(b"after\n")
+    eq(s.recv(100), b"\x01\0\0\0\0\0\0\x06after\n")
+    s.close()
+
+
+def test_kill_monitor(own):
+    k = own.start()
+    k.run("-d", "--name", "m1", "--", "sh", "-c", "trap 'exit 13' TERM; while :; do sleep 0.1; done")
+    time.sleep(0.5)
+    pid = k.state("m1")["Pid"]
+    os.kill(monitor_of(k, "m1"), signal.SIGKILL)
+    time.sleep(0.5)
+    eq(harness.is_alive(pid), True)
+    eq(k.state("m1")["Running"], True)
+    status, _, body = k.api("GET", "/kiln/v1/health")
+    has(body.decode(), '"degraded":true')
+    os.kill(pid, signal.SIGTERM)
+    eventually("ended", lambda: not k.state("m1")["Running"])
+    eq(k.state("m1")["ExitCode"], 13)
+
+
+def test_kill_monitor_and_kilnd(own):
+    k = own.start()
+    k.run("-d", "--name", "mk", "--", "sh", "-c", "trap 'exit 14' TERM; while :; do sleep 0.1; done")
+    time.sleep(0.5)
+    pid = k.state("mk")["Pid"]
+    mon = monitor_of(k, "mk")
+    k.kill9()
+    os.kill(mon, signal.SIGKILL)
+    time.sleep(0.3)
+    k.start()
+    eq(k.state("mk")["Pid"], pid)
+    os.kill(pid, signal.SIGTERM)
+    eventually("ended", lambda: not k.state("mk")["Running"])
+    eq(k.state("mk")["ExitCode"], 14)
+
+
+def test_kill_launcher(own):
+    k = own.start()
+    k.run("-d", "--name", "kl", "--", "sh", "-c", "trap 'exit 15' TERM; while :; do sleep 0.1; done")
+    time.sleep(0.5)
+    pid = k.state("kl")["Pid"]
+    os.kill(k.launcher_pid(), signal.SIGKILL)
+    time.sleep(0.5)
+    eq(harness.is_alive(pid), True)
+    eventually("a new launcher starts containers", lambda: k.run("--rm", "--", "true", check=False).returncode == 0)
+    k.docker("kill", "-s", "TERM", "kl")
+    eventually("ended", lambda: not k.state("kl")["Running"])
+    eq(k.state("kl")["ExitCode"], 15)
+
+
+def test_launcher_outlives_kilnd(own):
+    k = own.start()
+    k.run("--rm", "--", "true")
+    pid = k.launcher_pid()
+    k.kill9()
+    eq(harness.is_alive(pid), True)
+    k.start()
+    k.run("--rm", "--", "true")
+    eq(k.launcher_pid(), pid)
+    k.terminate()
+    eq(harness.is_alive(pid), True)
+    k.start()
+
+
+def test_sigterm_leaves_containers_running(own):
+    k = own.start()
+    k.run("-d", "--name", "lr", "--", "sleep", "1000")
+    pid = k.state("lr")["Pid"]
+    k.restart()
+    eq(k.state("lr")["Pid"], pid)
+
+
+def test_reboot(own):
+    """What a reboot leaves: the data root, and nothing else."""
+    k = own.start()
+    k.run("-d", "--name", "always", "--restart", "always", "--", "sleep", "1000")
+    k.run("-d", "--name", "unless", "--restart", "unless-stopped", "--", "sleep", "1000")
+    k.run("-d", "--name", "stopped", "--restart", "unless-stopped", "--stop-timeout", "0", "--", "sleep", "1000")
+    k.run("-d", "--name", "no", "--", "sleep", "1000")
+    k.docker("stop", "stopped")
+    was = {n: k.state(n)["Pid"] for n in ("always", "unless", "no")}
+    k.kill9()
+    launcher = k.launcher_pid()
+    for p in [*harness.descendants_of(launcher), launcher]:
+        try:
+            os.kill(p, signal.SIGKILL)
+        except OSError:
+            pass
+    eventually("all ended", lambda: not any(harness.is_alive(p) for p in was.values()))
+    shutil.rmtree(k.exec_root)
+    for d in harness.cgroup_dirs(k.cgroup_parent):
+        for sub, _, _ in os.walk(d, topdown=False):
+            eventually("cgroup empty", lambda: not os.path.exists(sub) or not os.rmdir(sub))
+    # another boot: the exit records carry the boot's id
+    for cid in os.listdir(k.data_root + "/containers"):
+        path = f"{k.data_root}/containers/{cid}/exit"
+        with open(path, "r+b") as f:
+            record = f.read()
+            boot = open("/proc/sys/kernel/random/boot_id").read().strip().encode()
+            f.seek(0)
+            f.write(record.replace(boot, b"00000000-0000-0000-0000-000000000000"))
+    k.start()
+    for name in ("always", "unless"):
+        eventually(f"{name} is back", lambda: k.state(name)["Running"] and k.state(name)["Pid"] != was[name])
+    eq(k.state("stopped")["Running"], False)
+    eq(k.state("no")["Running"], False)
+
+
+def test_kill_kilnd_at_random(own):
+    """kill -9 at random instants under load: what was acknowledged is there afterwards, nothing is half done."""
+    k = own.start()
+    k.busybox()
+    rng = random.Random(7)
+    known = {}
+    for _round in range(8 if not os.environ.get("KILN_LONG") else 40):
+        deadline = time.monotonic() + rng.uniform(0.05, 0.8)
+        killer = subprocess.Popen(["sh", "-c", f"sleep {max(0.01, deadline - time.monotonic())}; kill -9 {k.proc.pid}"])
+        while time.monotonic() < deadline + 1:
+            try:
+                status, _, body = k.api("POST", "/containers/create", {"Image": "busybox", "Cmd": ["sleep", "1000"],
+                                                                        "HostConfig": {"NetworkMode": "none"}}, timeout=10)
+                if status == 201:
+                    import json
+                    cid = json.loads(body)["Id"]
+                    known[cid] = "created"
+                    if k.api("POST", f"/containers/{cid}/start", timeout=10)[0] == 204:
+                        known[cid] = "running"
+                    if rng.random() < 0.4:
+                        known[cid] = "maybe removed"
+                        if k.api("DELETE", f"/containers/{cid}?force=1", timeout=10)[0] == 204:
+                            known[cid] = "removed"
+            except (OSError, ValueError):
+                break
+        killer.wait()
+        k.proc.wait()
+        k.start()
+        states = {c["Id"]: c["State"] for c in k.containers()}
+        for cid, want in known.items():
+            got = states.get(cid)
+            if want == "running" and got != "running" or want == "created" and got is None or want == "removed" and got is not None:
+                raise Failed(f"{cid[:12]} was acknowledged as {want}, is {got}")
+    k.clean()
+    eventually("nothing is left", lambda: not os.listdir(k.data_root + "/containers") and not os.listdir(k.data_root + "/tmp")
+               and not os.listdir(k.exec_root + "/c"))
+    eventually("no cgroup is left", lambda: not [s for d in harness.cgroup_dirs(k.cgroup_parent) for s in os.listdir(d) if os.path.isdir(d + "/" + s)])
+
+
+def test_load_cut_off(own):
+    k = own.start()
+    big = os.urandom(4 << 20)
+    archive = harness.busybox_archive("cut:1", extra_layers=[harness.tar_bytes([(f"f{i}", big) for i in range(8)])])
+    with tempfile.NamedTemporaryFile(dir=k.dir) as f:
+        f.write(archive)
+        f.flush()
+        for delay in (0.02, 0.1, 0.2, 0.4, 0.8):
+            p = k.popen("load", "-i", f.name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(delay)
+            k.kill9()
+            p.wait(30)
+            k.start()
+            images = k.api_json("GET", "/images/json", want=200)
+            eq(os.listdir(k.data_root + "/tmp"), [])
+            if not images:
+                eq((os.listdir(k.data_root + "/layers"), os.listdir(k.data_root + "/blobs/sha256")), ([], []))
+        k.docker("load", "-i", f.name)
+    k.docker("run", "--rm", "--network", "none", "cut:1", "true")
+
+
+def test_create_cut_off(own):
+    k = own.start()
+    k.busybox()
+    for delay in (0.0, 0.002, 0.005, 0.01, 0.02):
+        s = k.raw(b"POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n"
+                  + b'{"Image":"busybox","Cmd":["true"]}'.ljust(50))
+        time.sleep(delay)
+        k.kill9()
+        s.close()
+        k.start()
+        ids = {c["Id"] for c in k.containers()}
+        eq(set(os.listdir(k.data_root + "/containers")), ids)
+        eq(os.listdir(k.data_root + "/tmp"), [])
+
+
+def test_kill_kilnd_during_exec(own):
+    k = own.start()
+    k.run("-d", "--name", "ex", "--", "sleep", "1000")
+    xid = k.api_json("POST", "/containers/ex/exec", {"Cmd": ["sh", "-c", "echo a; sleep 1; echo b; exit 3"], "AttachStdout": True}, want=201)["Id"]
+    s, _, rest = k.hijack(f"/v1.41/exec/{xid}/start", b'{}')
+    time.sleep(0.4)
+    k.kill9()
+    k.start()
+    eq(b"".join(d for _, d in frames(harness.read_all(s, rest, 30))), b"a\nb\n")
+    eventually("nothing left of the exec", lambda: not os.listdir(k.exec_root + "/x"))
