@@ -15,9 +15,10 @@ int main(void)
 	     "status of the command line programs. 126 (found but not executable) and 127 (not found) are a container's,\n"
 	     "as docker's client makes them.\n"
 	     "\n"
-	     "| kind | HTTP status | exit status |\n"
-	     "|---|---|---|");
+	     "| kind | HTTP status | exit status | what it says |\n"
+	     "|---|---|---|---|");
 	for (int kind = ERR_NONE; kind < ERR_KINDS_; kind++)
-		printf("| %s | %d | %d |\n", err_kind_name(kind), err_http_status(kind), err_exit_code(kind));
+		printf("| %s | %d | %d | %s |\n", err_kind_name(kind), err_http_status(kind),
+		       err_exit_code(kind), err_kind_meaning(kind));
 	return 0;
 }
