@@ -393,18 +393,23 @@ void streams_say(struct streams *s, const char *text, int64_t now_ns)
 	free_gone_clients(s);
 }
 
+bool streams_has_stdin(const struct streams *s)
+{
+	return s->config.has_stdin;
+}
+
 size_t streams_n_clients(const struct streams *s)
 {
 	return s->n_clients;
 }
 
-bool streams_has_unsent(const struct streams *s)
+void streams_finish_clients(struct streams *s, int64_t now_ns, int64_t stall_ns)
 {
-	for (const struct client *c = s->clients; c; c = c->next) {
-		if (bytequeue_len(&c->out) > 0)
-			return true;
+	for (struct client *c = s->clients; c; c = c->next) {
+		if (bytequeue_len(&c->out) == 0 || now_ns - c->moved_ns >= stall_ns)
+			client_close(c);
 	}
-	return false;
+	free_gone_clients(s);
 }
 
 void streams_close_clients(struct streams *s)

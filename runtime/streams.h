@@ -108,11 +108,23 @@ void streams_stop(struct streams *s);
 void streams_say(struct streams *s, const char *text, int64_t now_ns);
 
 /**
- * streams_n_clients() / streams_has_unsent() - Attached clients; whether something waits for any of them
+ * streams_n_clients() - How many are attached
  * Return: that
  */
 size_t streams_n_clients(const struct streams *s);
-bool streams_has_unsent(const struct streams *s);
+
+/**
+ * streams_finish_clients() - Close the clients that have got everything, and those that have not moved for long
+ * @stall_ns: how long is long
+ * Return: nothing
+ */
+void streams_finish_clients(struct streams *s, int64_t now_ns, int64_t stall_ns);
+
+/**
+ * streams_has_stdin() - The program still takes input
+ * Return: that
+ */
+bool streams_has_stdin(const struct streams *s);
 
 /**
  * streams_close_clients() - End the clients' connections; what waits for them is dropped

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * One thread, one poll loop: SIGCHLD, the listening socket, the connection to kilnd, the socket by which monitors
+ * ask to be looked at, and the output of orphans. It never mounts and opens no path of a container, so that a dead
+ * file system cannot block it. launcher_requests.c has what kilnd asks, launcher_children.c what children do.
+ *
+ * A monitor's program becomes our child when the monitor dies (we are a subreaper). Children are looked at by
+ * waitid(WNOWAIT) and only reaped once their exit is on disk. The order in which the kernel shows a dead monitor
+ * and its dead program is not fixed, so each child is first looked up as a monitor, then as a program.
+ *
+ * The control group of a container is removed here, since its monitor has no power left to do it: when the
+ * monitor pokes us after init's end (before it tells kilnd, and thus before kilnd can ask for a new launch of the
+ * same group), or when the program of a dead monitor ends, or when a monitor ends.
+ */
+#include "runtime/launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/cgroup.h"
+#include "runtime/launcher_parts.h"
+#include "runtime/launcher_root.h"
+#include "runtime/selfcopy.h"
+
+#define POLL_OWN 4      /* the launcher's own descriptors */
+#define POLL_MAX 512    /* orphans beyond these are not drained until others have ended */
+
+static void loop(struct launcher *l)
+{
+	while (!l->is_ending || l->slots.n_in_use > 0) {
+		struct pollfd set[POLL_MAX] = {
+			{ .fd = l->signal_fd, .events = POLLIN },
+			{ .fd = l->poke[0], .events = POLLIN },
+			{ .fd = l->kilnd_fd, .events = POLLIN },
+			{ .fd = l->listen_fd, .events = POLLIN },
+		};
+		size_t n = POLL_OWN + launcher_poll_orphans(l, set + POLL_OWN, POLL_MAX - POLL_OWN);
+
+		if (poll(set, n, -1) < 0 && errno != EINTR) {
+			log_err("launcher: poll: %s", strerror(errno));
+			return;
+		}
+		if (set[1].revents)
+			launcher_read_pokes(l);
+		if (set[0].revents)
+			launcher_reap(l);
+		if (n > POLL_OWN)
+			launcher_drain_orphans(l);
+		if (set[2].revents && l->kilnd_fd >= 0)
+			launcher_read_kilnd(l);
+		if (set[3].revents && l->listen_fd >= 0)
+			launcher_accept(l);
+	}
+}
+
+static int open_signals(struct launcher *l, struct err *e)
+{
+	sigset_t chld;
+
+	sigemptyset(&chld);
+	sigaddset(&chld, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &chld, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	l->signal_fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (l->signal_fd < 0)
+		return err_sys(e, "launcher: signalfd");
+	return 0;
+}
+
+static int listen_for_kilnd(struct launcher *l, struct err *e)
+{
+	AUTO_FREE char *path = xasprintf("%s/" LAUNCHER_SOCKET_DIR, l->exec_root);
+	AUTO_CLOSE int dir = -1;
+
+	if (path_mkdirs(AT_FDCWD, path, 0700, e) < 0 || path_open_dir(AT_FDCWD, path, 0, &dir, e) < 0)
+		return err_wrap(e, "launcher");
+	if (fchmod(dir, 0700) < 0)
+		return err_sys(e, "launcher: protect '%s'", path);
+	if (fd_listen_unix(dir, LAUNCHER_SOCKET_NAME, SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, &l->listen_fd, e) < 0)
+		return err_wrap(e, "launcher");
+	return 0;
+}
+
+static int prepare(struct launcher *l, struct err *e)
+{
+	struct rlimit files;
+
+	prctl(PR_SET_NAME, "kiln-launcher");
+	umask(022);
+	if (setsid() < 0 && errno != EPERM)
+		return err_sys(e, "launcher: setsid");
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+		return err_sys(e, "launcher: prctl");
+	/* One descriptor for each running container. Programs get their own limits from their documents. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (open_signals(l, e) < 0 || slots_init(&l->slots, e) < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l->poke) < 0)
+		return err_sys(e, "launcher: socketpair");
+	fd_set_nonblock(l->poke[0], true);   /* ours; a monitor waits until its word fits */
+	if (launcher_root_enter(l->data_root, l->exec_root, e) < 0)
+		return -1;
+	if (cgroup_setup(e) < 0)
+		return -1;
+	return listen_for_kilnd(l, e);
+}
+
+static int parse_args(struct launcher *l, int argc, char **argv, struct err *e)
+{
+	enum log_level level = LOG_LVL_INFO;
+
+	for (int i = 1; i < argc; i += 2) {
+		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+
+		if (!value)
+			return err_set(e, ERR_INVALID, "launcher: '%s' needs a value", argv[i]);
+		if (str_eq(argv[i], "--data-root"))
+			l->data_root = xstrdup(value);
+		else if (str_eq(argv[i], "--exec-root"))
+			l->exec_root = xstrdup(value);
+		else if (!str_eq(argv[i], "--log-level"))
+			return err_set(e, ERR_INVALID, "launcher: unknown option '%s'", argv[i]);
+		else if (!log_level_parse(value, &level))
+			return err_set(e, ERR_INVALID, "launcher: unknown log level '%s'", value);
+	}
+	if (!l->data_root || !l->exec_root || l->data_root[0] != '/' || l->exec_root[0] != '/')
+		return err_set(e, ERR_INVALID, "launcher: --data-root and --exec-root must be absolute paths");
+	log_init("kiln-launcher", STDERR_FILENO, level, false);
+	return 0;
+}
+
+int launcher_main(int argc, char **argv)
+{
+	static struct launcher l = { .signal_fd = -1, .listen_fd = -1, .kilnd_fd = -1, .poke = { -1, -1 } };
+	struct err e = { 0 };
+
+	log_init("kiln-launcher", STDERR_FILENO, LOG_LVL_INFO, false);
+	if (selfcopy_ensure(argv, &e) < 0 || parse_args(&l, argc, argv, &e) < 0 || prepare(&l, &e) < 0) {
+		log_err("%s", e.msg);
+		return err_exit_code(e.kind);
+	}
+	log_info("launcher: ready");
+	loop(&l);
+	return 0;
+}

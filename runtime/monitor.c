@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a monitor begins: document, log, socket, stdio, program; then the powers go.
+ *
+ * Whatever fails before the program runs becomes MSG_FAILED. The parsed document lives in an arena that is freed
+ * before the monitor settles down, so that a thousand of them cost little.
+ */
+#include "runtime/monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "oci/launch.h"
+#include "runtime/confine.h"
+#include "runtime/join.h"
+#include "runtime/launch.h"
+#include "runtime/monitor_parts.h"
+#include "runtime/plan.h"
+#include "runtime/poke.h"
+
+#define STALL_NS            (30 * 1000000000LL)
+#define DEFAULT_DETACH_KEYS "\x10\x11"
+
+/* What is needed until the program runs. */
+struct start {
+	const struct monitor_args *args;
+	struct arena *arena;
+	struct launch_spec *launch;    /* or */
+	struct exec_spec *exec;
+	const struct launch_stdio *stdio;
+	const char *id, *data_root, *socket_path, *cgroup_path;
+	int ours[3], theirs[3];        /* pipe ends of stdin, stdout, stderr; -1 */
+	struct launch_failure failure;
+};
+
+static void start_done(struct start *s)
+{
+	for (int i = 0; i < 3; i++) {
+		close_fd(&s->ours[i]);
+		close_fd(&s->theirs[i]);
+	}
+	arena_free(s->arena);
+	s->arena = NULL;
+}
+
+/* --- the document ---------------------------------------------------------------------------------- */
+
+static int parse_document(struct start *s, const char *text, size_t n, struct err *e)
+{
+	const struct jschema *schema = s->args->is_exec ? &exec_spec_schema : &launch_spec_schema;
+	void *spec = NULL;
+
+	if (json_decode(text, n, schema, s->arena, NULL, NULL, &spec, e) < 0)
+		return err_wrap(e, "%s document", s->args->is_exec ? "exec" : "launch");
+	if (s->args->is_exec) {
+		s->exec = spec;
+		s->stdio = s->exec->stdio;
+		s->id = s->exec->id;
+		s->data_root = s->exec->data_root;
+		s->socket_path = s->exec->socket_path;
+		s->cgroup_path = s->exec->cgroup_path;
+	} else {
+		s->launch = spec;
+		s->stdio = s->launch->stdio;
+		s->id = s->launch->id;
+		s->data_root = s->launch->data_root;
+		s->socket_path = s->launch->socket_path;
+		s->cgroup_path = s->launch->cgroup_path;
+	}
+	return 0;
+}
+
+/* That the group bears the container's id is what lets the launcher remove it. */
+static int check_group(const struct start *s, struct err *e)
+{
+	const char *name = strrchr(s->cgroup_path, '/');
+
+	if (s->args->is_exec)
+		return 0;
+	if (!name || strcmp(name + 1, s->id) != 0 || strlen(s->cgroup_path) >= SLOT_CGROUP_MAX)
+		return err_set(e, ERR_INVALID, "cgroupPath: '%s' does not end in the container's id", s->cgroup_path);
+	return 0;
+}
+
+static int check_document(const struct start *s, struct err *e)
+{
+	uint32_t version = s->exec ? s->exec->version : s->launch->version;
+
+	if (version != LAUNCH_VERSION)
+		return err_set(e, ERR_UNSUPPORTED, "version: %u, expected %d", version, LAUNCH_VERSION);
+	if (strcmp(s->id, s->args->id) != 0)
+		return err_set(e, ERR_INVALID, "id: not the one of the message");
+	if (s->data_root[0] != '/' || s->socket_path[0] != '/')
+		return err_set(e, ERR_INVALID, "dataRoot, socketPath: not absolute");
+	if (s->stdio->capture_bytes > MSG_CAPTURE_MAX)
+		return err_set(e, ERR_INVALID, "stdio.captureBytes: more than %d", MSG_CAPTURE_MAX);
+	if (s->stdio->height > UINT16_MAX || s->stdio->width > UINT16_MAX)
+		return err_set(e, ERR_INVALID, "stdio.height, stdio.width: more than %d", UINT16_MAX);
+	return check_group(s, e);
+}
+
+static int read_document(struct start *s, struct err *e)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n = 0;
+
+	if (lseek(s->args->spec_fd, 0, SEEK_SET) < 0 ||
+	    fd_read_all(s->args->spec_fd, LAUNCH_MAX_BYTES, &text, &n, e) < 0)
+		return err_wrap(e, "read the document");
+	if (parse_document(s, text, n, e) < 0)
+		return -1;
+	return check_document(s, e);
+}
+
+/* --- what the program needs around it -------------------------------------------------------------- */
+
+static int open_log(const struct start *s, int *ret_fd, struct err *e)
+{
+	const char *path = s->stdio->log_path;
+	size_t n_root = strlen(s->data_root);
+	struct open_how how = {
+		.flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY,
+		.mode = 0640,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	AUTO_CLOSE int root = -1;
+
+	*ret_fd = -1;
+	if (str_is_empty(path))
+		return 0;
+	if (!str_starts(path, s->data_root) || path[n_root] != '/')
+		return err_set(e, ERR_INVALID, "stdio.logPath: '%s' is not below the data root", path);
+	if (path_open_dir(AT_FDCWD, s->data_root, O_PATH, &root, e) < 0)
+		return -1;
+	*ret_fd = (int)syscall(SYS_openat2, root, path + n_root + strspn(path + n_root, "/"), &how, sizeof how);
+	return *ret_fd < 0 ? err_sys(e, "open the log '%s'", path) : 0;
+}
+
+static int open_streams(const struct start *s, struct monitor *m, struct err *e)
+{
+	struct streams_config config = {
+		.is_tty = s->stdio->tty,
+		.has_stdin = s->stdio->open_stdin,
+		.closes_stdin = s->args->is_exec || s->stdio->stdin_once,
+		.capture_bytes = s->stdio->capture_bytes,
+		.detach_keys = str_is_empty(s->stdio->detach_keys) ? DEFAULT_DETACH_KEYS : s->stdio->detach_keys,
+		/* Nobody but its clients waits for an exec: it may wait for them. */
+		.stall_ns = s->args->is_exec ? 0 : STALL_NS,
+	};
+
+	if (open_log(s, &config.log_fd, e) < 0)
+		return -1;
+	m->is_tty = config.is_tty;
+	m->streams = streams_new(&config);
+	return 0;
+}
+
+/* A monitor that has just been released may still listen there: its name goes to the new one. */
+static int open_listener(const struct start *s, struct monitor *m, struct err *e)
+{
+	AUTO_FREE char *dir_path = xstrdup(s->socket_path);
+	char *slash = strrchr(dir_path, '/');
+	AUTO_CLOSE int dir = -1;
+
+	*slash = '\0';
+	if (path_mkdirs(AT_FDCWD, dir_path, 0700, e) < 0 || path_open_dir(AT_FDCWD, dir_path, 0, &dir, e) < 0)
+		return err_wrap(e, "monitor's socket");
+	unlinkat(dir, slash + 1, 0);
+	if (fd_listen_unix(dir, slash + 1, SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, &m->listen_fd, e) < 0)
+		return err_wrap(e, "monitor's socket");
+	return 0;
+}
+
+static int make_pipe(int *ret_read, int *ret_write, struct err *e)
+{
+	int fds[2];
+
+	if (fd_pipe(fds, 0) < 0)
+		return err_sys(e, "make a pipe");
+	*ret_read = fds[0];
+	*ret_write = fds[1];
+	return 0;
+}
+
+static int make_stdio(struct start *s, struct err *e)
+{
+	if (s->stdio->tty)
+		return 0;
+	if (make_pipe(&s->ours[1], &s->theirs[1], e) < 0 || make_pipe(&s->ours[2], &s->theirs[2], e) < 0)
+		return -1;
+	if (s->stdio->open_stdin)
+		return make_pipe(&s->theirs[0], &s->ours[0], e);
+	s->theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return s->theirs[0] < 0 ? err_sys(e, "open /dev/null") : 0;
+}
+
+/* --- the program ----------------------------------------------------------------------------------- */
+
+static int run_launch(struct start *s, const struct launch_stdio_fds *stdio, struct launched *ret, struct err *e)
+{
+	const struct monitor_args *a = s->args;
+	struct launch_plan *plan = NULL;
+	int rc;
+
+	if (launch_plan_build(s->launch, a->bind_fds, a->n_bind_fds, stdio, s->arena, &plan, e) < 0)
+		return -1;
+	memcpy(a->page->cgroup_path, s->cgroup_path, strlen(s->cgroup_path) + 1);
+	rc = launch(plan, &a->page->init, ret, &s->failure, e);
+	launch_plan_done(plan);
+	return rc;
+}
+
+static int run_join(struct start *s, const struct launch_stdio_fds *stdio, struct launched *ret, struct err *e)
+{
+	struct join_plan *plan = NULL;
+	int rc;
+
+	if (join_plan_build(s->exec, s->args->container_pidfd, stdio, s->arena, &plan, e) < 0)
+		return -1;
+	rc = join(plan, &s->args->page->init, ret, &s->failure, e);
+	join_plan_done(plan);
+	return rc;
+}
+
+static int run(struct start *s, struct launched *ret, struct err *e)
+{
+	struct launch_stdio_fds fds;
+	int rc;
+
+	if (make_stdio(s, e) < 0)
+		return -1;
+	fds = (struct launch_stdio_fds){ .in = s->theirs[0], .out = s->theirs[1], .err = s->theirs[2] };
+	rc = s->exec ? run_join(s, s->stdio->tty ? NULL : &fds, ret, e) :
+		       run_launch(s, s->stdio->tty ? NULL : &fds, ret, e);
+	if (rc < 0) {
+		/* Nothing is left that the launcher could inherit or would have to remove. */
+		s->args->page->init = 0;
+		s->args->page->cgroup_path[0] = '\0';
+	}
+	return rc;
+}
+
+/* The launcher keeps copies of our ends, so that our death kills no program by SIGPIPE or SIGHUP. */
+static void hold_output(const struct monitor *m, int out_fd, int err_fd)
+{
+	struct poke p = { .op = POKE_HOLD, .slot = m->slot_index };
+	int fds[POKE_FDS_MAX] = { out_fd, err_fd };
+
+	if (fd_send_msg(m->poke_fd, &p, sizeof p, fds, err_fd >= 0 ? 2 : 1) < 0)
+		log_warn("monitor: tell the launcher: %s, going on", strerror(errno));
+}
+
+static void settle(struct start *s, struct monitor *m, struct launched *l)
+{
+	struct err e = { 0 };
+
+	m->pid = l->pid;
+	m->pidfd = TAKE_FD(l->pidfd);
+	m->cgroup = TAKE_PTR(l->cgroup);
+	if (exitrec_start(&m->record, m->pid, &e) < 0 || exitrec_write(m->record_fd, &m->record, &e) < 0)
+		log_warn("monitor: %s, going on", e.msg);
+	m->news |= NEWS_STARTED;
+	monitor_send_news(m);
+	if (s->exec && s->exec->timeout_ms > 0)
+		m->kill_due_ns = clock_mono_ns() + (int64_t)s->exec->timeout_ms * 1000000;
+	if (m->is_tty)
+		s->ours[1] = TAKE_FD(l->pty_fd);
+	hold_output(m, s->ours[1], s->ours[2]);
+	streams_connect(m->streams, TAKE_FD(s->ours[0]), TAKE_FD(s->ours[1]), TAKE_FD(s->ours[2]));
+}
+
+static void fail(struct monitor *m, const struct launch_failure *f, const struct err *e)
+{
+	AUTO_FREE char *text = xasprintf("%s\r\n", e->msg);
+	int64_t now_ns = clock_mono_ns();
+
+	m->failure = (struct msg_failed){
+		.head = proto_head(MSG_FAILED, sizeof m->failure), .stage = f->stage,
+		.exit_code = f->exit_code ? f->exit_code : 125, .err = *e,
+	};
+	m->has_failed = true;
+	m->is_reported = true;
+	m->close_due_ns = now_ns + MONITOR_CLOSE_NS;
+	m->news |= NEWS_FAILED;
+	if (m->is_exec && m->streams)
+		streams_say(m->streams, text, now_ns);
+}
+
+static int start_program(struct start *s, struct monitor *m, struct err *e)
+{
+	struct launched launched = LAUNCHED_EMPTY;
+
+	if (read_document(s, e) < 0 || open_streams(s, m, e) < 0 || open_listener(s, m, e) < 0)
+		return -1;
+	/* Clients that were attached before the start are there before any output is read. */
+	monitor_read_kilnd(m);
+	if (run(s, &launched, e) < 0)
+		return -1;
+	settle(s, m, &launched);
+	return 0;
+}
+
+/* --- the role -------------------------------------------------------------------------------------- */
+
+static void monitor_init(struct monitor *m, const struct monitor_args *a)
+{
+	*m = (struct monitor){
+		.is_exec = a->is_exec, .slot_index = a->slot_index, .page = a->page, .poke_fd = a->poke_fd,
+		.record_fd = a->record_fd, .control_fd = a->control_fd, .listen_fd = -1,
+		.container_pidfd = a->container_pidfd, .pidfd = -1, .kill_due_ns = MONITOR_NEVER,
+		.report_due_ns = MONITOR_NEVER, .stop_due_ns = MONITOR_NEVER, .close_due_ns = MONITOR_NEVER,
+	};
+	snprintf(m->id, sizeof m->id, "%s", a->id);
+	fd_set_nonblock(m->control_fd, true);
+	signal(SIGPIPE, SIG_IGN);
+	prctl(PR_SET_NAME, "kiln-monitor");
+	log_field("id", m->id);
+}
+
+/* Between the program's start and its first byte. */
+static int give_up_power(struct monitor *m, struct err *e)
+{
+	malloc_trim(0);
+	return confine(m->kill_due_ns == MONITOR_NEVER ? 0 : m->pid, m->pidfd, e);
+}
+
+int monitor_main(const struct monitor_args *args)
+{
+	struct monitor m;
+	struct start s = { .args = args, .arena = arena_new(), .ours = { -1, -1, -1 }, .theirs = { -1, -1, -1 } };
+	int spec_fd = args->spec_fd;
+	struct err e = { 0 };
+
+	monitor_init(&m, args);
+	if (start_program(&s, &m, &e) < 0)
+		fail(&m, &s.failure, &e);
+	start_done(&s);
+	close_fd(&spec_fd);
+	if (!m.streams) {
+		monitor_send_news(&m);
+		return 0;
+	}
+	if (give_up_power(&m, &e) < 0) {
+		/* The program runs on without us, under the launcher. */
+		log_err("%s", e.msg);
+		return 1;
+	}
+	monitor_loop(&m);
+	streams_free(m.streams);
+	return 0;
+}
