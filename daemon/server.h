@@ -47,21 +47,33 @@ struct door {
 	void *ctx;
 };
 
+/**
+ * server_new() - A server without listeners and doors
+ * Return: 0, or -1 with @e set
+ */
 int  server_new(struct loop *l, struct server **ret, struct err *e);
-int  server_listen(struct server *s, const char *host_url, const char *group, struct err *e);   /* "unix:///run/kiln/kiln.sock", 0660 root:<group> if it exists */
+
+/**
+ * server_listen() - Listen on "unix:///run/kiln/kiln.sock", with mode 0660 and root:<group> if that group exists
+ * @e: ERR_INVALID for another kind of URL; ERR_CONFLICT somebody listens there
+ * Return: 0, or -1 with @e set
+ */
+int  server_listen(struct server *s, const char *host_url, const char *group, struct err *e);
+
+/* server_add_door(): keeps @d. server_free() closes listeners and connections. */
 void server_add_door(struct server *s, const struct door *d);
 void server_free(struct server *s);
 
 /* ---- what came ---- */
 void       *request_ctx(const struct request *r);                        /* of the door */
-const char *request_method(const struct request *r);
+const char *request_method(const struct request *r);                     /* "GET" … */
 const char *request_path(const struct request *r);                       /* decoded, without the version prefix */
 unsigned    request_api(const struct request *r);                        /* 124 … 151 (1.51 -> 151); newest when the path has none */
 const char *request_param(const struct request *r, const char *name);    /* "id" of the pattern; never NULL for a name in the pattern */
 const char *request_query(const struct request *r, const char *key);     /* NULL when absent */
 bool        request_query_bool(const struct request *r, const char *key);/* docker's rule: "", 0, no, false, none are false */
 size_t      request_n_query(const struct request *r);                    /* all of them, to refuse unknown ones by name */
-const char *request_query_key(const struct request *r, size_t i);
+const char *request_query_key(const struct request *r, size_t i);        /* of the i-th, decoded */
 const char *request_header(const struct request *r, const char *name);   /* NULL when absent */
 const char *request_body(const struct request *r, size_t *ret_n);        /* ROUTE_BODY_JSON; "" when empty */
 struct arena *request_arena(struct request *r);                          /* lives as long as the request */

@@ -76,11 +76,31 @@ struct exec_options {
 };
 
 /* ---- finding ---- */
+
+/**
+ * container_first() - Visit all, the newest first, by container_next()
+ * Return: borrowed, NULL at the end
+ */
 struct container *container_first(struct engine *eng);
 struct container *container_next(struct engine *eng, struct container *c);
-/* Exact ID, name (leading slash tolerated), unique ID prefix. Messages as docker's */
+
+/**
+ * container_find() - By exact ID, name (leading slash tolerated) or unique ID prefix
+ * @e: ERR_NOT_FOUND, ERR_INVALID when several match; messages as docker's
+ * Return: 0, or -1 with @e set
+ */
 int container_find(struct engine *eng, const char *ref, struct container **ret, struct err *e);
+
+/**
+ * exec_find() - By exact ID
+ * Return: borrowed, or NULL
+ */
 struct exec *exec_find(struct engine *eng, const char *id);
+
+/**
+ * container_exec_ids() - The IDs of its execs, at most @max of them into @ids (borrowed)
+ * Return: how many were written
+ */
 size_t container_exec_ids(const struct container *c, const char **ids, size_t max);
 
 /* ---- changing ---- */
@@ -94,35 +114,99 @@ void container_start(struct container *c, container_changed_fn done, void *ctx);
 /* @signo 0: its own stop signal; @timeout_sec: INT64_MIN its own, -1 for ever */
 void container_stop(struct container *c, int signo, int64_t timeout_sec, container_changed_fn done, void *ctx);
 void container_restart(struct container *c, int signo, int64_t timeout_sec, engine_done_fn done, void *ctx);
+
+/**
+ * container_kill() - Send a signal to its first process
+ * @e: ERR_CONFLICT it does not run
+ * Return: 0, or -1 with @e set
+ */
 int  container_kill(struct container *c, int signo, struct err *e);
+
+/* container_remove(): @force kills it first */
 void container_remove(struct container *c, bool force, engine_done_fn done, void *ctx);
+
+/**
+ * container_resize() - Give its terminal a size
+ * @e: ERR_CONFLICT it does not run
+ * Return: 0, or -1 with @e set
+ */
 int  container_resize(struct container *c, uint16_t height, uint16_t width, struct err *e);
 
-/* wait: @condition as docker's; fn is called once with the code; cancel when the client is gone */
 enum wait_condition { WAIT_NOT_RUNNING, WAIT_NEXT_EXIT, WAIT_REMOVED };
 struct wait_reg;
+
+/**
+ * container_wait() - Call @fn once, with the exit code, when the condition comes true; conditions as docker's
+ *
+ * container_wait_cancel() when the client is gone: @fn is not called then.
+ * Return: to cancel by; gone after @fn was called
+ */
 struct wait_reg *container_wait(struct container *c, enum wait_condition cond,
 				void (*fn)(void *ctx, int32_t exit_code, const char *error), void *ctx);
 void container_wait_cancel(struct wait_reg *w);
 
-/* Can one attach now? (created or running; not restarting, paused, removing). Message as docker's */
+/**
+ * container_can_attach() - Can one attach now? (created or running; not restarting, paused, removing)
+ * @e: message as docker's
+ * Return: 0, or -1 with @e set
+ */
 int container_can_attach(const struct container *c, struct err *e);
-/* @fd: taken. @flags: enum attach_flags of runtime/proto.h. @detach_keys: bytes, "" default. Works before start: kept until the launch. */
-void container_attach(struct container *c, int fd, unsigned flags, const char *detach_keys, const void *prefix, size_t n_prefix);
 
+/**
+ * container_attach() - Give a connection to its monitor; before the start it is kept until the launch
+ * @fd:          taken
+ * @flags:       enum attach_flags of runtime/proto.h
+ * @detach_keys: bytes, "" for the default
+ * @prefix:      borrows; what the client sent already
+ */
+void container_attach(struct container *c, int fd, unsigned flags, const char *detach_keys,
+		      const void *prefix, size_t n_prefix);
+
+/**
+ * exec_create() - Prepare a further process in a running container
+ * @opt: borrowed, deep-copied
+ * @e:   ERR_CONFLICT the container does not run
+ * Return: 0, or -1 with @e set
+ */
 int  exec_create(struct container *c, const struct exec_options *opt, struct exec **ret, struct err *e);
-/* Can it start now? 409 messages as docker's */
+
+/**
+ * exec_can_start() - Can it start now?
+ * @e: ERR_CONFLICT, messages as docker's
+ * Return: 0, or -1 with @e set
+ */
 int  exec_can_start(const struct exec *x, struct err *e);
-/* @fd: taken, or -1 when detached. A start error is written into the stream as docker does; done is called when it runs or failed. */
+
+/**
+ * exec_start() - Start it; @done when it runs or failed
+ * @fd: taken, or -1 when detached; an error of the start is written into the stream, as docker does
+ */
 void exec_start(struct exec *x, int fd, unsigned flags, const char *detach_keys, const void *prefix, size_t n_prefix,
 		bool tty, uint16_t height, uint16_t width, engine_done_fn done, void *ctx);
+
+/**
+ * exec_resize() - Give its terminal a size
+ * @e: ERR_CONFLICT it does not run
+ * Return: 0, or -1 with @e set
+ */
 int  exec_resize(struct exec *x, uint16_t height, uint16_t width, struct err *e);
 
 /* ---- health of all: GET /kiln/v1/health reads these ---- */
 const char *container_status_text(const struct container *c, char out[128]);   /* docker ps: "Up 3 minutes (healthy)" */
 const char *container_state_name(const struct container *c);                    /* created running paused restarting removing exited dead */
+
+/**
+ * engine_launcher_is_up() - Is the launcher connected? engine_storage_is_ok(): can the store and the disk be written?
+ * @ret_why: gets the reason when not
+ * Return: whether
+ */
 bool engine_launcher_is_up(const struct engine *eng);
 bool engine_storage_is_ok(const struct engine *eng, struct err *ret_why);
-/* Should it be warm, and is it? @ret_why gets the reason when not */
+
+/**
+ * container_should_be_warm() - Should it be warm (policy, desired state), and container_is_warm(): is it?
+ * @ret_why: gets the reason when not
+ * Return: whether
+ */
 bool container_should_be_warm(const struct container *c);
 bool container_is_warm(const struct container *c, char ret_why[256]);

@@ -30,10 +30,14 @@ struct engine_config {
 
 typedef void (*engine_done_fn)(void *ctx, const struct err *err);
 
-/* Makes what is missing on disk, loads the store, connects to (or starts) the launcher, adopts what runs. */
+/**
+ * engine_new() - Make what is missing on disk, load the store, connect to (or start) the launcher, adopt what runs
+ * @cfg: kept
+ * Return: 0, or -1 with @e set
+ */
 int  engine_new(const struct engine_config *cfg, struct loop *l, struct state *s, struct engine **ret, struct err *e);
 void engine_free(struct engine *eng);            /* leaves containers running */
-const struct engine_config *engine_cfg(const struct engine *eng);
-struct loop *engine_loop(const struct engine *eng);
+const struct engine_config *engine_cfg(const struct engine *eng);   /* borrowed */
+struct loop *engine_loop(const struct engine *eng);                 /* borrowed */
 /* Stop every container by its stop signal, then done (kilnd --stop-all and the host's shutdown) */
 void engine_stop_all(struct engine *eng, engine_done_fn done, void *ctx);
