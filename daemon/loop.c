@@ -188,15 +188,20 @@ static void close_handle(uv_handle_t *h, void *ctx)
 		uv_close(h, NULL);
 }
 
+void loop_run_pending(struct loop *l)
+{
+	do {
+		on_wakeup(&l->wakeup);
+		on_deferring(&l->deferring);
+	} while (l->deferred.first);
+}
+
 void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
 	loop_watch_free(TAKE_PTR(l->signal_watch));
-	while (l->deferred.first || l->posted.first) {
-		on_deferring(&l->deferring);
-		on_wakeup(&l->wakeup);
-	}
+	loop_run_pending(l);
 	uv_walk(&l->uv, close_handle, NULL);
 	uv_run(&l->uv, UV_RUN_DEFAULT);
 	BUG(uv_loop_close(&l->uv) != 0, "loop freed with open handles");

@@ -44,6 +44,9 @@ void loop_free(struct loop *l);
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 
+/* Make the calls that are deferred or posted now, and those that they add; for the end, after loop_run() */
+void loop_run_pending(struct loop *l);
+
 /**
  * loop_watch_new() - Watch a descriptor
  * @name: static string, for the slow-callback log

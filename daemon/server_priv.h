@@ -74,7 +74,8 @@ enum reply_state { REPLY_NONE, REPLY_STREAM, REPLY_DONE };
 
 struct request {
 	struct conn *conn;           /* NULL when the client is gone */
-	struct server *s;
+	struct server *s;            /* may be gone when conn is NULL */
+	struct loop *l;
 	struct arena *arena;
 	const struct door *door;
 	const struct route *route;

@@ -37,6 +37,7 @@ struct request *request_new(struct conn *c, const struct http_head *h)
 	r->arena = arena_new();
 	r->conn = c;
 	r->s = c->s;
+	r->l = c->s->l;
 	r->peer = c->peer;
 	r->path = "/";
 	r->api = API_MAX;
@@ -87,7 +88,7 @@ void request_finish(struct request *r)
 		c->req = NULL;
 		conn_wake(c);
 	}
-	loop_defer(r->s->l, request_free, r);
+	loop_defer(r->l, request_free, r);
 }
 
 /* ---- routing ---- */
@@ -229,7 +230,7 @@ static void sink_settle(struct request *r)
 		return;
 	r->sink->is_settled = true;
 	sink_close(r->sink);
-	loop_defer(r->s->l, sink_report, r);
+	loop_defer(r->l, sink_report, r);
 }
 
 static void sink_flush(struct request *r)
@@ -296,7 +297,7 @@ void request_body_to_fd(struct request *r, int fd, void (*done)(void *ctx, const
 		return;
 	}
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		k->watch = loop_watch_new(r->s->l, "request body", fd, LOOP_HUP, on_sink, r);
+		k->watch = loop_watch_new(r->l, "request body", fd, LOOP_HUP, on_sink, r);
 	if (r->conn->is_message_ended) {
 		request_body_ended(r);
 		return;

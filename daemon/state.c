@@ -76,6 +76,7 @@ int state_open(const char *data_root, struct loop *l, struct state **ret, struct
 	pthread_mutex_init(&s->db_lock, NULL);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
+	pthread_cond_init(&s->idle, NULL);
 	if (path_open_dir(AT_FDCWD, data_root, 0, &s->data_fd, e) < 0 || open_db(s, data_root, e) < 0) {
 		state_close(s);
 		return err_wrap(e, "state store '%s/%s'", data_root, DB_NAME);
@@ -111,6 +112,7 @@ void state_close(struct state *s)
 	pthread_mutex_destroy(&s->db_lock);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->wake);
+	pthread_cond_destroy(&s->idle);
 	free(s);
 }
 

@@ -51,6 +51,9 @@ struct state_layer {
  */
 int state_open(const char *data_root, struct loop *l, struct state **ret, struct err *e);
 
+/* Waits until all that was asked for so far is committed; the results are posted to the loop */
+void state_drain(struct state *s);
+
 /* Waits until all that was asked for is committed; what is still to be told is told by loop_free(). NULL is fine */
 void state_close(struct state *s);
 

@@ -53,7 +53,8 @@ struct state {
 	pthread_mutex_t lock;        /* what follows */
 	pthread_cond_t wake;
 	struct state_batch *first, *last;
-	bool is_ending, has_thread;
+	bool is_ending, has_thread, is_busy;
+	pthread_cond_t idle;
 	bool is_full_sync;           /* the current PRAGMA synchronous; state thread only */
 	int data_fd;                 /* of the data root */
 	bool has_ballast;            /* state thread only */

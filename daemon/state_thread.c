@@ -129,10 +129,13 @@ static void *thread_main(void *ctx)
 			continue;
 		}
 		s->first = s->last = NULL;
+		s->is_busy = true;
 		pthread_mutex_unlock(&s->lock);
 		commit_all(s, taken);
 		loop_post(s->l, tell, taken);
 		pthread_mutex_lock(&s->lock);
+		s->is_busy = false;
+		pthread_cond_broadcast(&s->idle);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -163,4 +166,12 @@ void state_thread_stop(struct state *s)
 	pthread_mutex_unlock(&s->lock);
 	pthread_join(s->thread, NULL);
 	s->has_thread = false;
+}
+
+void state_drain(struct state *s)
+{
+	pthread_mutex_lock(&s->lock);
+	while (s->first || s->is_busy)
+		pthread_cond_wait(&s->idle, &s->lock);
+	pthread_mutex_unlock(&s->lock);
 }

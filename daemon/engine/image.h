@@ -21,6 +21,7 @@ struct image_layer {
 };
 
 struct image {
+	struct engine *eng;
 	const char *id;              /* "sha256:<64 hex>": digest of the configuration */
 	const char *config_text;     /* the configuration's JSON, as it came */
 	size_t n_config_text;
@@ -30,24 +31,57 @@ struct image {
 	struct image_layer *layers; size_t n_layers;   /* bottom first */
 	int64_t size_bytes;          /* sum of layers */
 	int64_t loaded_wall_ns;
+	int64_t tagged_wall_ns;      /* when it last got a name; 0: never */
 	size_t n_containers;         /* that use it */
 };
 
+/* All images, the newest first; those that were removed by force while a container needs them are not shown */
 struct image *image_first(struct engine *eng);
 struct image *image_next(struct engine *eng, struct image *i);
 
-/* By reference (tag defaults to latest), "sha256:…" or a unique hex prefix. ERR_NOT_FOUND "No such image: x:latest" as docker says it */
+/**
+ * image_find() - By reference (tag defaults to latest), "sha256:…" or a unique hex prefix
+ * @e: ERR_NOT_FOUND "No such image: x:latest", as docker says it
+ * Return: 0, or -1 with @e set
+ */
 int image_find(struct engine *eng, const char *name, struct image **ret, struct err *e);
+
+/**
+ * image_by_id() - By its whole ID, also an image that was removed by force and lives on for its containers
+ * Return: the image, or NULL
+ */
+struct image *image_by_id(struct engine *eng, const char *id);
+
+/* A container uses the image, or no longer. The image stays on disk as long as one does; NULL is fine */
+void image_ref(struct image *i);
+void image_unref(struct image *i);
+
+/**
+ * image_is_dangling() - Has it no name?
+ * Return: true or false
+ */
+bool image_is_dangling(const struct image *i);
+
+/**
+ * image_familiar() - A canonical reference as people see it: "busybox:latest"
+ * Return: in @a
+ */
+const char *image_familiar(const char *canonical, struct arena *a);
+
+/* Name an image; the name is taken from another image that has it. The name is checked before @done is called. */
 void image_tag(struct engine *eng, struct image *i, const char *reference, engine_done_fn done, void *ctx);
 
-/* rmi: untags; removes the image when the last tag goes (or by ID with force). Deleted and untagged names are told in order through @each. */
+/*
+ * rmi: untags; removes the image when the last tag goes, or by ID (with force also when it has several). Names and IDs
+ * that were untagged and deleted are told in order through @each. Conflicts are docker's, with docker's words.
+ */
 typedef void (*image_removed_fn)(void *ctx, bool is_deleted, const char *what);
-void image_remove(struct engine *eng, const char *name, bool force, bool noprune,
-		  image_removed_fn each, engine_done_fn done, void *ctx);
+void image_remove(struct engine *eng, const char *name, bool force, bool noprune, image_removed_fn each,
+		  engine_done_fn done, void *ctx);
 
 /*
  * Load an archive that arrives on @archive_fd (taken; a pipe or file). @progress gets one line per loaded image
- * ("Loaded image: busybox:latest" …).
+ * ("Loaded image: busybox:latest" …), all of them before @done. Either all images of the archive are loaded or none.
  */
 typedef void (*image_progress_fn)(void *ctx, const char *line);
 void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, engine_done_fn done, void *ctx);
