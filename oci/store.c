@@ -144,6 +144,9 @@ int store_blob_commit(int data_fd, int dir_fd, const char *name, const char *dig
 	if (blob_path(digest, path, e) < 0)
 		return -1;
 	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	/* Two members of an archive may be one file: the second comes when it is placed already */
+	if (fd < 0 && errno == ENOENT && store_has_blob(data_fd, digest, NULL))
+		return 0;
 	if (fd < 0)
 		return err_sys(e, "open blob %s", digest);
 	/* A name must never appear before its content, whatever happens to the power */

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/bundle.h"
+
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "oci/bundle_parts.h"
+
+/* --- linux ------------------------------------------------------------------------------------------- */
+
+/* Spec: moby oci/defaults.go. They tell about, or change, the host */
+#define MASKED_PATHS                                                                                     \
+	"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",                    \
+		"/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",            \
+		"/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"
+#define READONLY_PATHS "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"
+
+static void add_namespaces(struct oci_linux *l, bool has_own_net, struct arena *a)
+{
+	static const char *const types[] = { "mount", "uts", "pid", "ipc", "cgroup", "network" };
+
+	l->namespaces = arena_new_array(a, struct oci_namespace, ARRAY_SIZE(types));
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (has_own_net || !str_eq(types[i], "network"))
+			l->namespaces[l->n_namespaces++].type = arena_strdup(a, types[i]);
+}
+
+/* What docker allows everybody in a network of their own: low ports and ping */
+static void add_sysctls(struct oci_linux *l, struct arena *a)
+{
+	static const struct str_pair sysctls[] = {
+		{ (char *)"net.ipv4.ip_unprivileged_port_start", (char *)"0" },
+		{ (char *)"net.ipv4.ping_group_range", (char *)"0 2147483647" },
+	};
+
+	l->sysctl.v = arena_new_array(a, struct str_pair, ARRAY_SIZE(sysctls));
+	memcpy(l->sysctl.v, sysctls, sizeof sysctls);
+	l->sysctl.n = ARRAY_SIZE(sysctls);
+}
+
+static void add_devices(struct oci_linux *l, const struct bundle_host *host, struct arena *a)
+{
+	if (host->n_devices == 0)
+		return;
+	l->devices = arena_new_array(a, struct oci_device, host->n_devices);
+	memcpy(l->devices, host->devices, host->n_devices * sizeof *host->devices);
+	l->n_devices = host->n_devices;
+}
+
+static struct oci_linux *make_linux(const struct bundle_input *in, char *cgroup_path, struct arena *a)
+{
+	const struct opt_host_config *h = in->options->host;
+	bool has_own_net = !str_eq(h->network_mode, "host");
+	struct oci_linux *l = arena_new_obj(a, struct oci_linux);
+
+	l->cgroups_path = cgroup_path;
+	l->resources = bundle_resources(h, a);
+	l->rootfs_propagation = arena_strdup(a, "private");
+	add_namespaces(l, has_own_net, a);
+	if (has_own_net)
+		add_sysctls(l, a);
+	if (h->privileged) {
+		add_devices(l, in->host, a);
+		return l;
+	}
+	l->masked_paths = BUNDLE_LIST(a, MASKED_PATHS);
+	l->readonly_paths = BUNDLE_LIST(a, READONLY_PATHS);
+	return l;
+}
+
+/* --- the configuration ------------------------------------------------------------------------------- */
+
+static int make_process(const struct bundle_input *in, struct arena *a, struct oci_process **ret, struct err *e)
+{
+	const struct opt_config *c = in->options->config;
+	uint32_t height, width;
+	struct oci_process *p;
+
+	if (bundle_process(in->options, in->host, in->options->host->privileged, a, &p, e) < 0 ||
+	    bundle_args(in->options, a, &p->args, e) < 0)
+		return -1;
+	p->terminal = c->tty;
+	p->env = bundle_env(c, c->tty, NULL, a);
+	p->oom_score_adj = (struct opt_i64){ true, 0 };
+	if (c->tty && options_console_size(in->options->host, &height, &width) && height && width) {
+		p->console_size = arena_new_obj(a, struct oci_box);
+		*p->console_size = (struct oci_box){ height, width };
+	}
+	*ret = p;
+	return 0;
+}
+
+static int make_config(const struct bundle_input *in, char *cgroup_path, struct arena *a, struct oci_config **ret,
+		       struct err *e)
+{
+	const struct container_options *o = in->options;
+	struct oci_config *c = arena_new_obj(a, struct oci_config);
+
+	c->oci_version = arena_strdup(a, OCI_RUNTIME_VERSION);
+	c->root = arena_new_obj(a, struct oci_root);
+	c->root->path = arena_printf(a, "%s/rootfs", in->container_dir);
+	c->root->readonly = o->host->readonly_rootfs;
+	c->hostname = o->config->hostname;
+	c->domainname = o->config->domainname;
+	if (make_process(in, a, &c->process, e) < 0 || bundle_mounts(in, a, &c->mounts, &c->n_mounts, e) < 0)
+		return -1;
+	c->linux_ = make_linux(in, cgroup_path, a);
+	*ret = c;
+	return 0;
+}
+
+/* --- the launch document ----------------------------------------------------------------------------- */
+
+/*
+ * An image may name one layer several times, but overlay refuses the same directory twice. The upper one
+ * alone gives the same result: it holds every name that the lower one holds.
+ */
+static int make_lowers(const struct str_list *in, struct arena *a, struct str_list *ret, struct err *e)
+{
+	struct str_list out = { arena_new_array(a, char *, in->n + 1), 0 };
+
+	if (in->n == 0)
+		return err_set(e, ERR_INVALID, "the image has no layers");
+	for (size_t i = 0; i < in->n; i++) {
+		bool is_new = true;
+
+		for (size_t k = 0; k < out.n && is_new; k++)
+			is_new = !str_eq(out.v[k], in->v[i]);
+		if (is_new)
+			out.v[out.n++] = in->v[i];
+	}
+	*ret = out;
+	return 0;
+}
+
+static struct launch_stdio *make_stdio(const struct bundle_input *in, struct arena *a)
+{
+	const struct opt_config *c = in->options->config;
+	struct launch_stdio *s = arena_new_obj(a, struct launch_stdio);
+
+	s->tty = c->tty;
+	s->open_stdin = c->open_stdin;
+	s->stdin_once = c->stdin_once;
+	s->log_path = arena_strdup(a, in->log_path ? in->log_path : "");
+	options_console_size(in->options->host, &s->height, &s->width);
+	return s;
+}
+
+int bundle_launch(const struct bundle_input *in, struct arena *a, struct launch_spec **ret, struct err *e)
+{
+	const struct container_options *o = in->options;
+	struct launch_spec *s = arena_new_obj(a, struct launch_spec);
+
+	s->version = LAUNCH_VERSION;
+	s->id = arena_strdup(a, in->id);
+	s->user = arena_strdup(a, o->config->user ? o->config->user : "");
+	s->data_root = arena_strdup(a, in->data_root);
+	s->layers_dir = arena_printf(a, "%s/layers", in->data_root);
+	s->container_dir = arena_strdup(a, in->container_dir);
+	/* What will be removed when it ends need not survive a power cut */
+	s->volatile_upper = o->host->auto_remove;
+	s->init = o->host->init.set && o->host->init.v;
+	s->cgroup_path = bundle_cgroup_path(o->host, in->cgroup_parent, in->id, a);
+	s->socket_path = arena_strdup(a, in->socket_path);
+	s->stdio = make_stdio(in, a);
+	if (make_lowers(in->lowers, a, &s->lowers, e) < 0 || bundle_seccomp(o->host, a, &s->seccomp_profile, e) < 0 ||
+	    make_config(in, s->cgroup_path, a, &s->config, e) < 0)
+		return -1;
+	*ret = s;
+	return 0;
+}
+
+/* --- exec -------------------------------------------------------------------------------------------- */
+
+static struct launch_stdio *make_exec_stdio(const struct bundle_exec_input *in, struct arena *a)
+{
+	struct launch_stdio *s = arena_new_obj(a, struct launch_stdio);
+
+	s->tty = in->tty;
+	s->open_stdin = in->open_stdin;
+	s->stdin_once = true;
+	s->height = in->height;
+	s->width = in->width;
+	s->capture_bytes = in->capture_bytes;
+	s->log_path = arena_strdup(a, "");
+	return s;
+}
+
+static int make_exec_process(const struct bundle_exec_input *in, struct arena *a, struct oci_process **ret,
+			     struct err *e)
+{
+	const struct container_options *o = in->options;
+	struct oci_process *p;
+
+	if (in->cmd->n == 0)
+		return err_set(e, ERR_INVALID, "No exec command specified");
+	if (bundle_process(o, in->host, o->host->privileged || in->privileged, a, &p, e) < 0)
+		return -1;
+	if (!str_is_empty(in->working_dir)) {
+		if (in->working_dir[0] != '/')
+			return err_set(e, ERR_INVALID, "Cwd must be an absolute path");
+		p->cwd = arena_strdup(a, in->working_dir);
+	}
+	p->terminal = in->tty;
+	p->args = *in->cmd;
+	p->env = bundle_env(o->config, in->tty, in->env, a);
+	*ret = p;
+	return 0;
+}
+
+int bundle_exec(const struct bundle_exec_input *in, struct arena *a, struct exec_spec **ret, struct err *e)
+{
+	const struct container_options *o = in->options;
+	struct exec_spec *s = arena_new_obj(a, struct exec_spec);
+
+	s->version = LAUNCH_VERSION;
+	s->id = arena_strdup(a, in->id);
+	s->container_id = arena_strdup(a, in->container_id);
+	s->user = arena_strdup(a, !str_is_empty(in->user) ? in->user : o->config->user ? o->config->user : "");
+	s->cgroup_path = bundle_cgroup_path(o->host, in->cgroup_parent, in->container_id, a);
+	s->data_root = arena_strdup(a, in->data_root);
+	s->socket_path = arena_strdup(a, in->socket_path);
+	s->timeout_ms = in->timeout_ms;
+	s->stdio = make_exec_stdio(in, a);
+	if (bundle_seccomp(o->host, a, &s->seccomp_profile, e) < 0 ||
+	    make_exec_process(in, a, &s->process, e) < 0)
+		return -1;
+	*ret = s;
+	return 0;
+}

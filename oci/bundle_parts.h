@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The pieces that oci/bundle.c puts together. For oci/bundle*.c only; see oci/bundle.h for the rules.
+ */
+#pragma once
+
+#include "oci/bundle.h"
+#include "oci/options_rules.h"
+
+/**
+ * bundle_mounts() - All mounts: docker's default ones, then the user's by depth
+ * @ret: array of @ret_n in @a
+ * @e:   as bundle_binds() and options_tmpfs_options()
+ * Return: 0, or -1 with @e set
+ */
+int bundle_mounts(const struct bundle_input *in, struct arena *a, struct oci_mount **ret, size_t *ret_n,
+		  struct err *e);
+
+/**
+ * bundle_env() - Docker's variables, overridden by those of the container and then of the exec
+ * @extra: of an exec; NULL: none. "K" alone removes K
+ * Return: in @a
+ */
+struct str_list bundle_env(const struct opt_config *c, bool tty, const struct str_list *extra, struct arena *a);
+
+/**
+ * bundle_process() - What container and exec have in common: capabilities, limits, user's place
+ * @privileged: of the container, or of the exec
+ * @e:          ERR_INVALID
+ * Return: 0, or -1 with @e set
+ */
+int bundle_process(const struct container_options *o, const struct bundle_host *host, bool privileged,
+		   struct arena *a, struct oci_process **ret, struct err *e);
+
+/**
+ * bundle_resources() - Limits and device rules
+ * Return: in @a
+ */
+struct oci_resources *bundle_resources(const struct opt_host_config *h, struct arena *a);
+
+/**
+ * bundle_seccomp() - "default", "unconfined" or the text of a profile
+ * @e: as options_security()
+ * Return: 0, or -1 with @e set
+ */
+int bundle_seccomp(const struct opt_host_config *h, struct arena *a, char **ret, struct err *e);
+
+/**
+ * bundle_cgroup_path() - "/kiln/<id>"
+ * Return: in @a
+ */
+char *bundle_cgroup_path(const struct opt_host_config *h, const char *parent, const char *id, struct arena *a);
+
+/**
+ * bundle_list() - A list of constant strings, copied
+ * Return: in @a
+ */
+struct str_list bundle_list(const char *const *v, size_t n, struct arena *a);
+#define BUNDLE_LIST(a, ...) \
+	bundle_list((const char *const[]){ __VA_ARGS__ }, \
+		    sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *), (a))

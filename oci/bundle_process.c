@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What runs, as whom, with which environment, powers and limits. Spec: moby daemon/oci_linux.go, daemon/exec.go */
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "oci/bundle_parts.h"
+
+#define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+struct str_list bundle_list(const char *const *v, size_t n, struct arena *a)
+{
+	struct str_list l = { arena_new_array(a, char *, n), n };
+
+	for (size_t i = 0; i < n; i++)
+		l.v[i] = arena_strdup(a, v[i]);
+	return l;
+}
+
+/* --- arguments --------------------------------------------------------------------------------------- */
+
+static bool is_reset(const struct str_list *entrypoint)
+{
+	return entrypoint->n == 1 && entrypoint->v[0][0] == '\0';
+}
+
+int bundle_args(const struct container_options *o, struct arena *a, struct str_list *ret, struct err *e)
+{
+	const struct str_list *entry = &o->config->entrypoint, *cmd = &o->config->cmd;
+	struct str_list args = { arena_new_array(a, char *, entry->n + cmd->n + 1), 0 };
+
+	if (!is_reset(entry))
+		for (size_t i = 0; i < entry->n; i++)
+			args.v[args.n++] = entry->v[i];
+	for (size_t i = 0; i < cmd->n; i++)
+		args.v[args.n++] = cmd->v[i];
+	if (args.n == 0)
+		return err_set(e, ERR_INVALID, "no command specified");
+	*ret = args;
+	return 0;
+}
+
+/* --- environment ------------------------------------------------------------------------------------- */
+
+static size_t env_find(const struct str_list *env, const char *like)
+{
+	size_t n = strcspn(like, "=");
+
+	for (size_t i = 0; i < env->n; i++)
+		if (strncmp(env->v[i], like, n) == 0 && env->v[i][n] == '=')
+			return i;
+	return env->n;
+}
+
+static void env_override(struct str_list *env, const struct str_list *with)
+{
+	for (size_t i = 0; i < with->n; i++) {
+		size_t at = env_find(env, with->v[i]);
+
+		if (strchr(with->v[i], '=')) {
+			env->v[at] = with->v[i];
+			env->n += at == env->n;
+		} else if (at < env->n) {
+			memmove(&env->v[at], &env->v[at + 1], (env->n - at - 1) * sizeof *env->v);
+			env->n--;
+		}
+	}
+}
+
+struct str_list bundle_env(const struct opt_config *c, bool tty, const struct str_list *extra, struct arena *a)
+{
+	struct str_list env = { arena_new_array(a, char *, 3 + c->env.n + (extra ? extra->n : 0)), 0 };
+
+	env.v[env.n++] = arena_strdup(a, DEFAULT_PATH);
+	env.v[env.n++] = arena_printf(a, "HOSTNAME=%s", c->hostname);
+	if (tty)
+		env.v[env.n++] = arena_strdup(a, "TERM=xterm");
+	env_override(&env, &c->env);
+	if (extra)
+		env_override(&env, extra);
+	return env;
+}
+
+/* --- powers and limits ------------------------------------------------------------------------------- */
+
+/* Nothing is inheritable and nothing ambient (CVE-2022-29162); the kernel takes the rest when uid is not 0 */
+static int make_caps(const struct opt_host_config *h, const struct bundle_host *host, bool privileged,
+		     struct arena *a, struct oci_capabilities **ret, struct err *e)
+{
+	struct oci_capabilities *c = arena_new_obj(a, struct oci_capabilities);
+	struct opt_host_config effective = *h;
+
+	effective.privileged = privileged;
+	if (options_capabilities(&effective, host->last_cap, a, &c->bounding, e) < 0)
+		return -1;
+	c->effective = c->permitted = c->bounding;
+	*ret = c;
+	return 0;
+}
+
+int bundle_process(const struct container_options *o, const struct bundle_host *host, bool privileged,
+		   struct arena *a, struct oci_process **ret, struct err *e)
+{
+	struct oci_process *p = arena_new_obj(a, struct oci_process);
+	struct options_security security;
+
+	if (make_caps(o->host, host, privileged, a, &p->capabilities, e) < 0 ||
+	    options_security(o->host, &security, e) < 0)
+		return -1;
+	p->user = arena_new_obj(a, struct oci_user);   /* root until the stages have read the image's passwd */
+	p->no_new_privileges = security.no_new_privileges;
+	p->cwd = str_is_empty(o->config->working_dir) ? arena_strdup(a, "/") : o->config->working_dir;
+	p->rlimits = arena_new_obj(a, struct oci_rlimit);
+	*p->rlimits = (struct oci_rlimit){ arena_strdup(a, "RLIMIT_NOFILE"), 1024, 524288 };
+	p->n_rlimits = 1;
+	*ret = p;
+	return 0;
+}
+
+int bundle_seccomp(const struct opt_host_config *h, struct arena *a, char **ret, struct err *e)
+{
+	struct options_security security;
+
+	if (options_security(h, &security, e) < 0)
+		return -1;
+	if (security.seccomp)
+		*ret = arena_strdup(a, security.seccomp);
+	else
+		*ret = arena_strdup(a, h->privileged ? "unconfined" : "default");
+	return 0;
+}
+
+char *bundle_cgroup_path(const struct opt_host_config *h, const char *parent, const char *id, struct arena *a)
+{
+	const char *p = str_is_empty(h->cgroup_parent) ? parent : h->cgroup_parent;
+	size_t n = strlen(p);
+
+	while (n > 0 && p[n - 1] == '/')
+		n--;
+	return arena_printf(a, "%s%.*s/%s", p[0] == '/' ? "" : "/", (int)n, p, id);
+}
+
+/* --- resources --------------------------------------------------------------------------------------- */
+
+#define ANY (-1)
+static const struct {
+	const char *type;
+	int major, minor;
+	const char *access;
+} device_rules[] = {
+	{ "c", ANY, ANY, "m" }, { "b", ANY, ANY, "m" },
+	{ "c", 1, 3, "rwm" },   /* null */
+	{ "c", 1, 5, "rwm" },   /* zero */
+	{ "c", 1, 7, "rwm" },   /* full */
+	{ "c", 1, 8, "rwm" },   /* random */
+	{ "c", 1, 9, "rwm" },   /* urandom */
+	{ "c", 5, 0, "rwm" },   /* tty */
+	{ "c", 5, 1, "rwm" },   /* console */
+	{ "c", 5, 2, "rwm" },   /* ptmx */
+	{ "c", 136, ANY, "rwm" }, /* pts */
+};
+
+static void add_device_rules(struct oci_resources *r, bool privileged, struct arena *a)
+{
+	r->devices = arena_new_array(a, struct oci_device_rule, ARRAY_SIZE(device_rules) + 1);
+	r->devices[r->n_devices++] = (struct oci_device_rule){ .allow = privileged, .access = arena_strdup(a, "rwm") };
+	for (size_t i = 0; i < ARRAY_SIZE(device_rules) && !privileged; i++) {
+		struct oci_device_rule *d = &r->devices[r->n_devices++];
+
+		d->allow = true;
+		d->type = arena_strdup(a, device_rules[i].type);
+		d->access = arena_strdup(a, device_rules[i].access);
+		d->major = (struct opt_i64){ device_rules[i].major != ANY, device_rules[i].major };
+		d->minor = (struct opt_i64){ device_rules[i].minor != ANY, device_rules[i].minor };
+	}
+}
+
+/* Docker allows as much swap as memory when nothing else was said */
+static void add_memory(struct oci_resources *r, int64_t bytes, struct arena *a)
+{
+	if (bytes <= 0)
+		return;
+	r->memory = arena_new_obj(a, struct oci_memory);
+	r->memory->limit_bytes = (struct opt_i64){ true, bytes };
+	r->memory->swap_bytes = (struct opt_i64){ true, bytes > INT64_MAX / 2 ? -1 : bytes * 2 };
+}
+
+static void add_cpu(struct oci_resources *r, const struct opt_host_config *h, struct arena *a)
+{
+	const uint64_t period_usec = 100000;
+
+	if (h->nano_cpus <= 0 && str_is_empty(h->cpuset_cpus))
+		return;
+	r->cpu = arena_new_obj(a, struct oci_cpu);
+	if (h->nano_cpus > 0) {
+		r->cpu->period_usec = (struct opt_u64){ true, period_usec };
+		r->cpu->quota_usec = (struct opt_i64){ true, h->nano_cpus / (1000000000 / (int64_t)period_usec) };
+	}
+	if (!str_is_empty(h->cpuset_cpus))
+		r->cpu->cpus = h->cpuset_cpus;
+}
+
+struct oci_resources *bundle_resources(const struct opt_host_config *h, struct arena *a)
+{
+	struct oci_resources *r = arena_new_obj(a, struct oci_resources);
+
+	add_device_rules(r, h->privileged, a);
+	add_memory(r, h->memory_bytes, a);
+	add_cpu(r, h, a);
+	if (h->pids_limit.set && h->pids_limit.v > 0) {
+		r->pids = arena_new_obj(a, struct oci_pids);
+		r->pids->limit = h->pids_limit;
+	}
+	return r;
+}
