@@ -131,7 +131,7 @@ $(B)/obj/%.o: %.c Makefile build/config.mk
 	$(Q)mkdir -p $(@D)
 	$(Q)$(COMPILE) -c -o $@ $<
 -include $(wildcard $(patsubst %.c,$(B)/obj/%.d,$(SRC_base) $(SRC_oci) $(SRC_runtime) $(SRC_daemon) \
-	$(SRC_cli) $(SRC_unit)))
+	$(SRC_cli) $(SRC_unit) $(wildcard tests/fuzz/*.c)))
 
 # Programs carry data files in themselves (.incbin), which -MMD does not see.
 $(B)/obj/runtime/seccomp%.o $(B)/obj/daemon/%.o: $(wildcard contrib/seccomp/default.json)
@@ -149,8 +149,36 @@ $(B)/unit/test_$(1): $(B)/obj/tests/unit/test_$(1).o $(call ars,$(2))
 endef
 $(foreach t,$(patsubst tests/unit/test_%.c,%,$(SRC_unit)),$(eval $(call unit,$(t),$(call home_of,$(t)))))
 
-check: all $(UNIT)
-	$(Q)sh tests/unit/run.sh $(B)/results/unit.log $(sort $(UNIT))
+# --- fuzz targets -----------------------------------------------------------------------------------
+# fuzz_foo.c with a driver that replays its corpus is a unit test; with libFuzzer it is what `make fuzz` runs.
+SRC_fuzz := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(SRC_fuzz))
+FUZZ_SECONDS ?= 60
+REPLAY := $(FUZZ:%=$(B)/unit/fuzz_%)
+define fuzz_target
+$(B)/unit/fuzz_$(1): $(B)/obj/tests/fuzz/fuzz_$(1).o $(B)/obj/tests/fuzz/driver.o $(call ars,$(2))
+	$$(call say,LD,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$$(LINK) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(LIBS_$(2))
+$(B)/fuzz_$(1): $(B)/obj/tests/fuzz/fuzz_$(1).o $(call ars,$(2))
+	$$(call say,LD,$$@)
+	$$(Q)$$(LINK) -fsanitize=fuzzer -o $$@ $$< -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(LIBS_$(2))
+endef
+$(foreach t,$(patsubst tests/fuzz/fuzz_%.c,%,$(SRC_fuzz)),$(eval $(call fuzz_target,$(t),$(call home_of,$(t)))))
+
+fuzz:
+	$(Q)$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined VARIANT=fuzz fuzz-run
+fuzz-run: $(FUZZ:%=$(B)/fuzz_%)
+	$(Q)for t in $(FUZZ); do \
+		mkdir -p $(B)/corpus/$$t && \
+		$(B)/fuzz_$$t -max_total_time=$(FUZZ_SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=8192 \
+			-verbosity=0 -print_final_stats=1 -artifact_prefix=$(B)/ \
+			$$(ls tests/fuzz/$$t.dict 2>/dev/null | sed 's/^/-dict=/') \
+			$(B)/corpus/$$t tests/fuzz/corpus/$$t || exit 1; \
+	done
+
+check: all $(UNIT) $(REPLAY)
+	$(Q)sh tests/unit/run.sh $(B)/results/unit.log $(sort $(UNIT) $(REPLAY))
 
 unit-%: $(B)/unit/test_%
 	$(Q)$<
@@ -215,6 +243,7 @@ help:
 	@echo 'e2e         end-to-end tests (root); E2E="names" picks some'
 	@echo 'vm          the subset that runs in a virtual machine with Debian'"'"'s kernel'
 	@echo 'scripts     tests of the build, the scripts and the documents; SCRIPTS="names" picks some'
+	@echo 'fuzz        each parser for FUZZ_SECONDS with libFuzzer (clang); FUZZ="names" picks some'
 	@echo 'check-long  the slow tests too'
 	@echo 'docs        prints docs/errors.md and docs/lifecycle.md from the code'
 	@echo 'check-all   check and e2e, plain and with ASan and UBSan'
@@ -224,4 +253,4 @@ help:
 	@echo 'install     DESTDIR=, prefix='
 	@echo 'clean'
 
-.PHONY: all check lint e2e vm scripts acceptance report check-all check-long docs format install clean help
+.PHONY: all check fuzz fuzz-run lint e2e vm scripts acceptance report check-all check-long docs format install clean help

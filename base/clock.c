@@ -171,14 +171,14 @@ static int days_in_month(int y, int m)
 	return days[m - 1] + (m == 2 && is_leap ? 1 : 0);
 }
 
+/* In 128 bits: the first second of the range overflows before its fraction is added. */
 static bool to_ns(int64_t sec, int64_t fraction_ns, int64_t *ret_ns)
 {
-	int64_t ns;
+	__int128 ns = (__int128)sec * CLOCK_NS_PER_SEC + fraction_ns;
 
-	if (__builtin_mul_overflow(sec, CLOCK_NS_PER_SEC, &ns) ||
-	    __builtin_add_overflow(ns, fraction_ns, &ns))
+	if (ns < INT64_MIN || ns > INT64_MAX)
 		return false;
-	*ret_ns = ns;
+	*ret_ns = (int64_t)ns;
 	return true;
 }
 
