@@ -44,14 +44,15 @@ enum jtype {
 	J_T_MAP,         /* struct str_map; JSON null is an empty map */
 	J_T_OBJECT,      /* pointer to a struct of another schema, NULL: absent */
 	J_T_ARRAY,       /* pointer to an array of structs + count field */
-	J_T_OBJECT_MAP,  /* object whose values are structs: array of struct whose FIRST member is `char *` key, + count field */
+	/* object whose values are structs: array of struct whose FIRST member is the `char *` key, + count field */
+	J_T_OBJECT_MAP,
 	J_T_RAW,         /* struct json_raw */
 };
 
 enum jflags {
 	J_REQUIRED   = 1,   /* decode: absence is an error */
 	J_OMIT_EMPTY = 2,   /* emit: leave out false, 0, NULL, "" and empty lists */
-	J_NULLABLE   = 4,   /* emit: an empty value is null (lists, maps, objects, strings); decode always takes null as absent */
+	J_NULLABLE   = 4,   /* emit: an empty list, map, object or string is null; decode takes null as absent anyway */
 };
 
 struct jschema;
@@ -103,7 +104,8 @@ struct jschema {
 #define J_SCHEMA(T, where, rows) \
 	{ .spec = (where), .size = sizeof(T), .fields = (rows), .n_fields = sizeof(rows) / sizeof((rows)[0]) }
 #define J_SCHEMA_FOLD(T, where, rows) \
-	{ .spec = (where), .size = sizeof(T), .fields = (rows), .n_fields = sizeof(rows) / sizeof((rows)[0]), .fold_case = true }
+	{ .spec = (where), .size = sizeof(T), .fields = (rows), .n_fields = sizeof(rows) / sizeof((rows)[0]), \
+	  .fold_case = true }
 
 /* Called for each key that no row names. @path is the full path ("HostConfig.Foo"), @value the compact JSON text.
  * Return: 0 to go on, -1 with @e set to refuse. */
