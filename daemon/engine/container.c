@@ -13,7 +13,6 @@
 #include "daemon/engine/container_impl.h"
 #include "daemon/engine/container_record.h"
 #include "daemon/engine/health.h"
-#include "daemon/engine/image.h"
 
 /* ---- making and freeing ---- */
 
@@ -93,8 +92,6 @@ void container_link(struct container *c)
 	while (*at)
 		at = &(*at)->priv->next;
 	*at = c;
-	if (c->image)
-		c->image->n_containers++;
 }
 
 void container_unlink(struct container *c)
@@ -104,10 +101,8 @@ void container_unlink(struct container *c)
 			continue;
 		*at = c->priv->next;
 		c->priv->next = NULL;
-		break;
+		return;
 	}
-	if (c->image)
-		c->image->n_containers--;
 }
 
 /* ---- finding ---- */

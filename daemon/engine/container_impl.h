@@ -56,7 +56,7 @@ struct container_priv {
 
 	bool is_stopping;
 	bool was_stop_killed;            /* SIGKILL was sent by the stop */
-	int stop_signo;
+	int stop_signo, stop_sent_signo;
 	int64_t stop_until_ms;           /* INT64_MAX: for ever */
 
 	uint64_t backoff_ms;             /* the last wait of the restart policy */
@@ -159,6 +159,13 @@ void container_on_monitor_gone(struct container *c);
 void container_watch_degraded(struct container *c);
 /* Read the exit record now, and again for a while, until it tells a state that the container is not in. */
 void container_read_record(struct container *c);
+/**
+ * container_policy_decide() - A run has ended: does the restart policy want another? Sets wants_running
+ * Return: true or false
+ */
+bool container_policy_decide(struct container *c);
+/* Wait for the next start by policy; @uptime_ns: of the run that has ended. */
+void container_policy_restart(struct container *c, int64_t uptime_ns);
 /* Go on after an end: when it is committed and the monitor is gone. */
 void container_try_settle(struct container *c);
 /* The exit code of a run of which nothing is known any more. */

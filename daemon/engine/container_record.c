@@ -13,6 +13,7 @@ struct record {
 	int64_t started_wall_ns, finished_wall_ns;
 	int64_t restart_count;
 	uint64_t backoff_ms;
+	int64_t health, health_failing_streak;   /* health: enum health_state */
 };
 
 static const struct jfield record_fields[] = {
@@ -28,6 +29,8 @@ static const struct jfield record_fields[] = {
 	J_I64(struct record, finished_wall_ns, "finishedAt", J_OMIT_EMPTY),
 	J_I64(struct record, restart_count, "restartCount", J_OMIT_EMPTY),
 	J_U64(struct record, backoff_ms, "backoffMs", J_OMIT_EMPTY),
+	J_I64(struct record, health, "health", J_OMIT_EMPTY),
+	J_I64(struct record, health_failing_streak, "failingStreak", J_OMIT_EMPTY),
 };
 static const struct jschema record_schema = J_SCHEMA(struct record, "container record", record_fields);
 
@@ -46,6 +49,8 @@ void container_record_emit(const struct container *c, uint64_t backoff_ms, bool 
 		.finished_wall_ns = c->finished_wall_ns,
 		.restart_count = c->restart_count,
 		.backoff_ms = backoff_ms,
+		.health = c->health,
+		.health_failing_streak = c->health_failing_streak,
 	};
 
 	json_emit(&record_schema, &r, out);
@@ -72,6 +77,9 @@ int container_record_parse(const char *text, struct container *c, uint64_t *ret_
 	c->started_wall_ns = r->started_wall_ns;
 	c->finished_wall_ns = r->finished_wall_ns;
 	c->restart_count = (int32_t)r->restart_count;
+	if (r->health >= HEALTH_NONE && r->health <= HEALTH_UNHEALTHY)
+		c->health = (enum health_state)r->health;
+	c->health_failing_streak = (int32_t)r->health_failing_streak;
 	*ret_backoff_ms = r->backoff_ms;
 	*ret_wants_start = r->wants_start;
 	return 0;

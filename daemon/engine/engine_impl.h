@@ -31,7 +31,7 @@ struct engine {
 	struct container *first;         /* all containers, oldest first; linked by priv->next */
 	struct create_op *creating;      /* names that are taken by creates under way */
 	struct exec *first_exec;         /* all execs, newest first */
-	size_t n_done_execs;
+	struct exec_run *first_run;      /* processes that the launcher made in containers */
 	size_t n_boot_starts;            /* starts by policy under way since kilnd started; bounded */
 	bool is_stopping;                /* stop_all: policies rest */
 	bool has_commit_failed;          /* the last commit; told by engine_storage_is_ok() */

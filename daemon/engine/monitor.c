@@ -111,10 +111,20 @@ void monitor_resize(struct monitor *m, uint16_t height, uint16_t width)
 	wire_send(m->wire, &msg, sizeof msg, NULL, 0);
 }
 
-void monitor_release(struct monitor *m)
+static void send_head(struct monitor *m, enum msg_type type)
 {
 	struct msg_head msg;
 
-	wire_head(&msg, MSG_RELEASE, sizeof msg);
+	wire_head(&msg, type, sizeof msg);
 	wire_send(m->wire, &msg, sizeof msg, NULL, 0);
+}
+
+void monitor_ask_status(struct monitor *m)
+{
+	send_head(m, MSG_STATUS);
+}
+
+void monitor_release(struct monitor *m)
+{
+	send_head(m, MSG_RELEASE);
 }

@@ -58,6 +58,12 @@ void monitor_attach(struct monitor *m, const struct monitor_attach *a);
 void monitor_resize(struct monitor *m, uint16_t height, uint16_t width);
 
 /**
+ * monitor_ask_status() - Ask a monitor that was there before us what it has to tell
+ * Return: nothing
+ */
+void monitor_ask_status(struct monitor *m);
+
+/**
  * monitor_release() - The exit is kept: it may end
  * Return: nothing
  */

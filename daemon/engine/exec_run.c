@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/engine/exec_run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "daemon/engine/launcher.h"
+
+#define RECORD_TICK_MS 50
+#define RECORD_TICKS   40        /* 2 s without a living process and without a record: lost */
+
+struct exec_run {
+	struct exec_run *next;
+	struct engine *eng;
+	char id[65];
+	const struct exec_run_handlers *handlers;   /* NULL: abandoned */
+	void *ctx;
+	struct monitor *monitor;         /* NULL: gone */
+	struct loop_timer *timer;        /* reads the record when the monitor has died */
+	unsigned n_ticks;
+	bool is_over;
+};
+
+static void rel_name(const char *id, const char *ending, char out[CONTAINER_REL_MAX])
+{
+	snprintf(out, CONTAINER_REL_MAX, "x/%s.%s", id, ending);
+}
+
+void exec_run_sweep(struct engine *eng, const char *id)
+{
+	static const char *const endings[] = { "exit", "json", "sock" };
+	char name[CONTAINER_REL_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		rel_name(id, endings[i], name);
+		unlinkat(eng->cfg.exec_root_fd, name, 0);
+	}
+}
+
+static void run_free(struct exec_run *x)
+{
+	for (struct exec_run **at = &x->eng->first_run; *at; at = &(*at)->next) {
+		if (*at != x)
+			continue;
+		*at = x->next;
+		break;
+	}
+	monitor_free(TAKE_PTR(x->monitor));
+	loop_timer_free(TAKE_PTR(x->timer));
+	free(x);
+}
+
+/* After its end was told: freed when the owner has let go and the monitor is gone. */
+static void run_try_free(struct exec_run *x)
+{
+	if (!x->is_over || x->handlers || x->monitor)
+		return;
+	exec_run_sweep(x->eng, x->id);
+	run_free(x);
+}
+
+/* ---- what the monitor tells ---- */
+
+static void on_started(void *ctx, const struct exit_record *rec, int pidfd)
+{
+	struct exec_run *x = ctx;
+
+	close_fd(&pidfd);
+	if (x->handlers)
+		x->handlers->started(x->ctx, rec->pid);
+}
+
+/* Owners may abandon inside the call: the run itself is freed only by run_try_free(). */
+static void on_failed(void *ctx, const struct msg_failed *m)
+{
+	struct exec_run *x = ctx;
+
+	if (x->is_over)
+		return;
+	if (x->handlers)
+		x->handlers->failed(x->ctx, m->exit_code, &m->err);
+	x->is_over = true;
+}
+
+static void on_exited(void *ctx, const struct msg_exited *m)
+{
+	struct exec_run *x = ctx;
+
+	if (x->is_over)
+		return;
+	if (x->handlers)
+		x->handlers->exited(x->ctx, m);
+	x->is_over = true;
+	if (x->monitor)
+		monitor_release(x->monitor);
+}
+
+static void record_read(const struct exec_run *x, struct exit_record *ret)
+{
+	char name[CONTAINER_REL_MAX];
+	AUTO_CLOSE int fd = -1;
+
+	memset(ret, 0, sizeof *ret);
+	rel_name(x->id, "exit", name);
+	fd = openat(x->eng->cfg.exec_root_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || exitrec_read(fd, ret, ERR_IGNORED) < 0)
+		ret->phase = EXIT_NONE;
+}
+
+static void run_lost(struct exec_run *x)
+{
+	if (x->handlers)
+		x->handlers->lost(x->ctx);
+	x->is_over = true;
+	run_try_free(x);
+}
+
+static void record_tick(void *ctx)
+{
+	struct exec_run *x = ctx;
+	struct msg_exited m = { 0 };
+
+	record_read(x, &m.record);
+	if (m.record.phase == EXIT_DONE) {
+		on_exited(x, &m);
+		run_try_free(x);
+		return;
+	}
+	if (m.record.phase == EXIT_RUNNING && exitrec_is_alive(&m.record))
+		x->n_ticks = 0;
+	if (++x->n_ticks > RECORD_TICKS)
+		run_lost(x);
+	else
+		loop_timer_start(x->timer, RECORD_TICK_MS, 0);
+}
+
+static void on_gone(void *ctx)
+{
+	struct exec_run *x = ctx;
+
+	monitor_free(TAKE_PTR(x->monitor));
+	if (x->is_over) {
+		run_try_free(x);
+		return;
+	}
+	x->timer = loop_timer_new(x->eng->loop, "exit record of an exec", record_tick, x);
+	loop_timer_start(x->timer, 1, 0);
+}
+
+static const struct monitor_handlers run_monitor_handlers = {
+	.started = on_started,
+	.failed = on_failed,
+	.exited = on_exited,
+	.gone = on_gone,
+};
+
+bool exec_run_orphan_exited(struct engine *eng, const char *id)
+{
+	for (struct exec_run *x = eng->first_run; x; x = x->next) {
+		if (strcmp(x->id, id) != 0)
+			continue;
+		if (x->timer && !x->is_over)
+			loop_timer_start(x->timer, 0, 0);
+		return true;
+	}
+	return false;
+}
+
+/* ---- beginning ---- */
+
+static struct exec_run *run_new(struct engine *eng, const char *id, int fd, const struct exec_run_handlers *h, void *ctx)
+{
+	struct exec_run *x = xcalloc(1, sizeof *x);
+
+	*x = (struct exec_run){ .eng = eng, .handlers = h, .ctx = ctx, .next = eng->first_run };
+	snprintf(x->id, sizeof x->id, "%s", id);
+	x->monitor = monitor_new(eng->loop, fd, &run_monitor_handlers, x);
+	eng->first_run = x;
+	return x;
+}
+
+struct exec_run *exec_run_adopt(struct engine *eng, const char *id, int fd, const struct exec_run_handlers *h, void *ctx)
+{
+	struct exec_run *x = run_new(eng, id, fd, h, ctx);
+
+	monitor_ask_status(x->monitor);
+	return x;
+}
+
+static int make_record(struct engine *eng, const char *id, int *ret_fd, struct err *e)
+{
+	static const char empty[EXIT_RECORD_BYTES];
+	char name[CONTAINER_REL_MAX];
+	AUTO_CLOSE int fd = -1;
+
+	rel_name(id, "exit", name);
+	fd = openat(eng->cfg.exec_root_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || pwrite(fd, empty, sizeof empty, 0) != sizeof empty)
+		return err_sys(e, "make the exit record '%s'", name);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int make_document(struct container *c, const struct bundle_exec_input *asked, int *ret_fd, struct err *e)
+{
+	const struct engine *eng = c->eng;
+	const struct bundle_host host = { .hostname = eng->host.hostname, .last_cap = eng->host.last_cap };
+	AUTO_ARENA struct arena *a = arena_new();
+	AUTO_STRBUF struct strbuf text = { 0 };
+	struct bundle_exec_input in = *asked;
+	char name[CONTAINER_REL_MAX];
+	struct exec_spec *spec;
+
+	rel_name(in.id, "sock", name);
+	in.container_id = c->id;
+	in.options = c->opt;
+	in.host = &host;
+	in.data_root = eng->cfg.data_root;
+	in.cgroup_parent = eng->cfg.cgroup_parent;
+	in.socket_path = arena_printf(a, "%s/%s", eng->cfg.exec_root, name);
+	if (bundle_exec(&in, a, &spec, e) < 0)
+		return -1;
+	json_emit(&exec_spec_schema, spec, &text);
+	if (text.len > LAUNCH_MAX_BYTES)
+		return err_set(e, ERR_INVALID, "the exec document is larger than %u bytes", LAUNCH_MAX_BYTES);
+	return fd_memfd_sealed("exec", text.data, text.len, ret_fd, e);
+}
+
+int exec_run_begin(struct container *c, const struct bundle_exec_input *in, const struct exec_run_handlers *h, void *ctx,
+		   struct exec_run **ret, struct err *e)
+{
+	AUTO_CLOSE int spec_fd = -1, record_fd = -1, pidfd = -1;
+	int pair[2] = { -1, -1 };
+	int fds[4];
+
+	if (make_document(c, in, &spec_fd, e) < 0)
+		return -1;
+	pidfd = fcntl(c->pidfd, F_DUPFD_CLOEXEC, 3);
+	if (pidfd < 0)
+		return err_sys(e, "container %.12s is not running", c->id);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, "make a control socket");
+	if (make_record(c->eng, in->id, &record_fd, e) < 0) {
+		close_fd(&pair[0]);
+		close_fd(&pair[1]);
+		return -1;
+	}
+	fds[0] = TAKE_FD(spec_fd);
+	fds[1] = TAKE_FD(record_fd);
+	fds[2] = pair[1];
+	fds[3] = TAKE_FD(pidfd);
+	*ret = run_new(c->eng, in->id, pair[0], h, ctx);
+	launcher_send(c->eng->launcher, MSG_EXEC, in->id, fds, ARRAY_SIZE(fds));
+	return 0;
+}
+
+void exec_run_attach(struct exec_run *x, const struct monitor_attach *a)
+{
+	if (x->monitor)
+		monitor_attach(x->monitor, a);
+	else
+		close(a->fd);
+}
+
+void exec_run_resize(struct exec_run *x, uint16_t height, uint16_t width)
+{
+	if (x->monitor)
+		monitor_resize(x->monitor, height, width);
+}
+
+/* Freed later from the loop, because it may be called from inside one of the run's own callbacks. */
+static void free_later(void *ctx)
+{
+	run_try_free(ctx);
+}
+
+void exec_run_abandon(struct exec_run *x)
+{
+	if (!x)
+		return;
+	x->handlers = NULL;
+	if (!x->monitor && x->is_over)
+		loop_defer(x->eng->loop, free_later, x);
+}
+
+void exec_run_free_all(struct engine *eng)
+{
+	while (eng->first_run)
+		run_free(eng->first_run);
+}

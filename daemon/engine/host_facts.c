@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/engine/host_facts.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/own.h"
+#include "base/str.h"
+
+#define DEVICES_MAX    4096
+#define DEVICES_DEPTH  8
+#define FALLBACK_CAP   40        /* CAP_CHECKPOINT_RESTORE, the last one of Linux 5.9 */
+
+static unsigned read_last_cap(void)
+{
+	AUTO_FREE char *text = NULL;
+	uint64_t v;
+
+	if (file_read(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", 16, &text, NULL, ERR_IGNORED) < 0)
+		return FALLBACK_CAP;
+	text[strcspn(text, "\n")] = '\0';
+	return str_to_u64(text, &v) && v < 64 ? (unsigned)v : FALLBACK_CAP;
+}
+
+void host_facts_read(struct host_facts *ret)
+{
+	long n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	memset(ret, 0, sizeof *ret);
+	if (gethostname(ret->hostname, sizeof ret->hostname - 1) < 0)
+		strncpy(ret->hostname, "localhost", sizeof ret->hostname - 1);
+	ret->last_cap = read_last_cap();
+	ret->n_cpus = n_cpus > 0 ? (unsigned)n_cpus : 1;
+}
+
+struct walk {
+	struct arena *arena;
+	struct oci_device *found;        /* malloc'd, DEVICES_MAX */
+	size_t n;
+};
+
+static void add_device(struct walk *w, const char *path, const struct stat *st)
+{
+	struct oci_device *d;
+
+	if (w->n == DEVICES_MAX)
+		return;
+	d = &w->found[w->n++];
+	*d = (struct oci_device){ .type = S_ISBLK(st->st_mode) ? (char *)"b" : (char *)"c" };
+	d->path = arena_strdup(w->arena, path);
+	d->major = major(st->st_rdev);
+	d->minor = minor(st->st_rdev);
+	d->file_mode = (struct opt_u64){ .set = true, .v = st->st_mode & 07777 };
+	d->uid = (struct opt_u64){ .set = true, .v = st->st_uid };
+	d->gid = (struct opt_u64){ .set = true, .v = st->st_gid };
+}
+
+static bool is_left_out(const char *name)
+{
+	static const char *const names[] = { "pts", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void walk_dir(struct walk *w, int dir_fd, const char *path, unsigned depth)
+{
+	AUTO_DIR DIR *dir = fdopendir(dir_fd);
+	struct dirent *de;
+
+	if (!dir) {
+		close(dir_fd);
+		return;
+	}
+	while ((de = readdir(dir))) {
+		AUTO_FREE char *child = xasprintf("%s/%s", path, de->d_name);
+		struct stat st;
+		int fd;
+
+		if (de->d_name[0] == '.' && (!de->d_name[1] || !strcmp(de->d_name, "..")))
+			continue;
+		if (is_left_out(de->d_name) || fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+			add_device(w, child, &st);
+		if (!S_ISDIR(st.st_mode) || depth == DEVICES_DEPTH)
+			continue;
+		fd = openat(dirfd(dir), de->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0)
+			walk_dir(w, fd, child, depth + 1);
+	}
+}
+
+void host_devices(struct arena *a, struct oci_device **ret, size_t *ret_n)
+{
+	struct walk w = { .arena = a, .found = xcalloc(DEVICES_MAX, sizeof *w.found) };
+	int fd = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		walk_dir(&w, fd, "/dev", 0);
+	*ret = arena_new_array(a, struct oci_device, w.n + 1);
+	memcpy(*ret, w.found, w.n * sizeof *w.found);
+	*ret_n = w.n;
+	free(w.found);
+}

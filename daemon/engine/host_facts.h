@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What containers need to know about this machine. Reads /proc and /dev; fast, but for workers where marked.
+ */
+#pragma once
+
+#include "daemon/engine/engine_impl.h"
+
+/**
+ * host_facts_read() - Host name, highest capability, online processors
+ * Return: nothing; what cannot be read gets a safe value
+ */
+void host_facts_read(struct host_facts *ret);
+
+/**
+ * host_devices() - What is in /dev, for privileged containers (walks /dev: for workers)
+ * @ret: array in @a; pts, shm, mqueue, fd and the console are left out, as docker does
+ * Return: nothing
+ */
+void host_devices(struct arena *a, struct oci_device **ret, size_t *ret_n);
