@@ -24,6 +24,15 @@
 static const int stage_signals[] = { SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD,
 				     SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGTSTP, SIGXFSZ };
 
+/* glibc's own two, which its sigaction() refuses and its posix_spawn() leaves ignored in the launcher. */
+static void stage_reset_internal_signals(void)
+{
+	static const unsigned long plain[8]; /* the kernel's struct sigaction: all zero is SIG_DFL */
+
+	syscall(SYS_rt_sigaction, 32, plain, NULL, 8);
+	syscall(SYS_rt_sigaction, 33, plain, NULL, 8);
+}
+
 void stage_die_with_parent(struct stage_ctx *c)
 {
 	char byte;
@@ -51,6 +60,7 @@ void stage_prepare(struct stage_ctx *c)
 		stage_die(c, "prepare the process", NULL);
 	for (size_t i = 0; i < sizeof(stage_signals) / sizeof(stage_signals[0]); i++)
 		sigaction(stage_signals[i], &plain, NULL);
+	stage_reset_internal_signals();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
