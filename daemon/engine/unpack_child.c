@@ -20,7 +20,6 @@ struct unpack_child {
 	int pidfd, result_fd;
 	siginfo_t end;
 	struct err err;
-	bool is_killed;              /* nobody wants to hear of it */
 };
 
 static void child_free(struct unpack_child *c)
@@ -68,13 +67,11 @@ static void result_work(void *ctx)
 static void result_done(void *ctx)
 {
 	struct unpack_child *c = ctx;
-	engine_done_fn done = c->is_killed ? NULL : c->req.done;
-	void *done_ctx = c->req.ctx;
+	struct unpack_request req = c->req;
 	struct err err = c->err;
 
 	child_free(c);
-	if (done)
-		done(done_ctx, &err);
+	req.done(req.ctx, &err);
 }
 
 static void on_pidfd(void *ctx, unsigned events)
@@ -125,14 +122,14 @@ int unpack_child_start(struct loop *l, const struct unpack_request *req, struct 
 	return 0;
 }
 
-void unpack_child_kill(struct unpack_child *c)
+bool unpack_child_kill(struct unpack_child *c)
 {
 	if (!c)
-		return;
-	c->is_killed = true;
+		return true;
 	if (c->pid == 0)
-		return;   /* a worker reads the result; result_done() frees */
+		return false;   /* a worker reads the result */
 	syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
 	waitid(P_PIDFD, (id_t)c->pidfd, &c->end, WEXITED);
 	child_free(c);
+	return true;
 }

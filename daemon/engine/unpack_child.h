@@ -27,5 +27,8 @@ struct unpack_request {
  */
 int unpack_child_start(struct loop *l, const struct unpack_request *req, struct unpack_child **ret, struct err *e);
 
-/* End the process and wait for it; @done is not called. NULL is fine. While @after runs, that goes on to its end */
-void unpack_child_kill(struct unpack_child *c);
+/**
+ * unpack_child_kill() - End the process and wait for it; NULL is fine
+ * Return: true when that was all; false when it had ended before and @done is still to be called
+ */
+bool unpack_child_kill(struct unpack_child *c);

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Loading an archive.
+ *
+ * Theory of operation. The archive is staged by an unpack process into a directory of its own below tmp/, a worker decides
+ * which images there are, then, as a task of the store's queue: layers that are missing are unpacked (two at a time,
+ * images_layers.c), blobs are moved into place, and one durable commit makes the images exist. What fails before that
+ * leaves only rubbish in tmp/, and layers and blobs that nobody needs, which a sweep removes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/own.h"
+#include "daemon/engine/images_load.h"
+#include "oci/reference.h"
+#include "oci/store.h"
+
+static void load_finish(struct load_op *op);
+
+/* ---- life ---- */
+
+static void op_free(struct load_op *op)
+{
+	if (op->imgs) {
+		for (struct load_op **at = &op->imgs->loads; *at; at = &(*at)->next) {
+			if (*at == op) {
+				*at = op->next;
+				break;
+			}
+		}
+	}
+	load_layers_free(op);
+	close_fd(&op->archive_fd);
+	close_fd(&op->staging_fd);
+	arena_free(op->arena);
+	free(op);
+}
+
+/* Every call back from a worker or child begins here. Return: true when kilnd ends: @op may be freed */
+bool load_came_back(struct load_op *op)
+{
+	op->n_away--;
+	if (op->imgs)
+		return false;
+	if (op->n_away == 0)
+		op_free(op);
+	return true;
+}
+
+static void begin_task(void *ctx);
+
+void images_end_loads(struct images *imgs)
+{
+	for (struct images_task *t = imgs->tasks; t; t = t->next) {
+		if (t->fn == begin_task)
+			((struct load_op *)t->ctx)->n_away--;   /* its turn never comes */
+	}
+	while (imgs->loads) {
+		struct load_op *op = imgs->loads;
+		struct unpack_child *c = TAKE_PTR(op->child);
+
+		imgs->loads = op->next;
+		op->imgs = NULL;
+		if (c && unpack_child_kill(c))
+			op->n_away--;
+		load_layers_kill(op);
+		if (op->n_away == 0)
+			op_free(op);
+	}
+}
+
+/* ---- the end: good or bad ---- */
+
+static void clean_work(void *ctx)
+{
+	struct load_op *op = ctx;
+
+	if (op->tmp_name[0])
+		store_tmp_remove(op->data_fd, op->tmp_name, &op->clean_err);
+}
+
+static void clean_done(void *ctx)
+{
+	struct load_op *op = ctx;
+	struct images *imgs = op->imgs;
+
+	if (load_came_back(op))
+		return;
+	if (op->clean_err.kind != ERR_NONE)
+		log_warn("%s, trying again at the next start", op->clean_err.msg);
+	if (op->is_task) {
+		for (size_t i = 0; i < op->plan.n_images; i++) {
+			if (op->is_known[i])
+				image_unref(image_by_id(imgs->eng, op->plan.images[i].id));
+		}
+		images_task_done(imgs);
+	}
+	op->done(op->ctx, &op->err);
+	op_free(op);
+}
+
+/* What was put into place for images that are not to be */
+static void sweep_failed(struct load_op *op)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	struct str_list digests = { 0 };
+	size_t room = 0;
+
+	for (size_t i = 0; i < op->plan.n_images; i++)
+		room += 2 + 2 * op->plan.images[i].n_layers;
+	digests.v = arena_new_array(a, char *, room);
+	for (size_t i = 0; i < op->plan.n_images; i++) {
+		const struct archive_image *img = &op->plan.images[i];
+
+		digests.v[digests.n++] = img->id;
+		if (img->manifest_digest)
+			digests.v[digests.n++] = img->manifest_digest;
+		for (size_t k = 0; k < img->n_layers; k++) {
+			digests.v[digests.n++] = img->layers[k].diff_id;
+			digests.v[digests.n++] = img->layers[k].file->digest;
+		}
+	}
+	images_sweep(op->imgs, &digests);
+}
+
+static void load_finish(struct load_op *op)
+{
+	if (op->err.kind != ERR_NONE && op->is_task)
+		sweep_failed(op);
+	op->n_away++;
+	loop_work(op->imgs->eng->loop, LOOP_JOB_SHORT, clean_work, clean_done, op);
+}
+
+void load_fail(struct load_op *op, const struct err *err)
+{
+	if (op->err.kind == ERR_NONE)
+		op->err = *err;
+}
+
+/* ---- last: the images exist ---- */
+
+/* A tag that moves here. Told as dockerd does; kept to be undone */
+static void move_tag(struct load_op *op, struct image *to, const char *canonical, struct state_batch *b)
+{
+	struct image *from = image_by_tag(to->eng, canonical);
+	struct moved_tag *m = arena_new_obj(op->arena, struct moved_tag);
+
+	if (from == to)
+		return;
+	m->canonical = canonical;
+	m->to_id = to->id;
+	m->next = op->moved;
+	op->moved = m;
+	if (from) {
+		m->from_id = arena_strdup(op->arena, from->id);
+		image_take_tag(from, canonical);
+	}
+	image_add_tag(to, canonical);
+	to->tagged_wall_ns = clock_wall_ns();
+	state_put_tag(b, &(struct state_tag){ .reference = canonical, .image_id = to->id });
+}
+
+static struct image *add_image(struct load_op *op, const struct archive_image *from)
+{
+	struct arena *a = arena_new();
+	struct image_obj *o = image_obj_new(op->imgs, a, from->id);
+	struct image *i = &o->pub;
+
+	/* Parsed once more, into its own arena: the load's goes. It was parsed before, so it cannot fail. */
+	i->config_text = arena_strndup(a, from->config_text, from->n_config_text);
+	i->n_config_text = from->n_config_text;
+	BUG(image_config_parse(i->config_text, i->n_config_text, a, &i->config, ERR_IGNORED) < 0, "image %s", i->id);
+	i->manifest_digest = arena_strdup(a, from->manifest_digest);
+	i->loaded_wall_ns = clock_wall_ns();
+	i->n_layers = from->n_layers;
+	i->layers = arena_new_array(a, struct image_layer, from->n_layers);
+	for (size_t k = 0; k < from->n_layers; k++) {
+		const struct archive_layer *y = &from->layers[k];
+		char name[STORE_LAYER_NAME_LEN + 1];
+
+		store_layer_name(y->diff_id, name);
+		i->layers[k] = (struct image_layer){
+			.diff_id = arena_strdup(a, y->diff_id),
+			.blob_digest = arena_strdup(a, y->file->digest),
+			.media_type = arena_strdup(a, y->media_type),
+			.blob_bytes = (int64_t)y->file->bytes,
+			.bytes = load_layer_bytes(op, y->diff_id),
+			.dir = arena_strdup(a, name),
+		};
+		i->size_bytes += i->layers[k].bytes;
+	}
+	images_insert(op->imgs, o);
+	return i;
+}
+
+static void undo(struct load_op *op)
+{
+	struct engine *eng = op->imgs->eng;
+
+	for (const struct moved_tag *m = op->moved; m; m = m->next) {
+		struct image *to = image_by_id(eng, m->to_id);
+		struct image *from = m->from_id ? image_by_id(eng, m->from_id) : NULL;
+
+		if (to && image_take_tag(to, m->canonical) && from)
+			image_add_tag(from, m->canonical);
+	}
+	for (size_t k = 0; k < op->plan.n_images; k++) {
+		struct image *i = op->is_new[k] ? image_by_id(eng, op->plan.images[k].id) : NULL;
+
+		if (i && i->n_containers == 0)
+			images_drop((struct image_obj *)((char *)i - offsetof(struct image_obj, pub)));
+	}
+}
+
+static const char *moved_from(const struct load_op *op, const char *canonical)
+{
+	for (const struct moved_tag *m = op->moved; m; m = m->next) {
+		if (m->from_id && str_eq(m->canonical, canonical))
+			return m->from_id;
+	}
+	return NULL;
+}
+
+static void tell(struct load_op *op)
+{
+	for (size_t k = 0; k < op->plan.n_images; k++) {
+		const struct archive_image *from = &op->plan.images[k];
+		struct image *i = image_by_id(op->imgs->eng, from->id);
+
+		if (i)
+			image_event(i, "load", i->id);
+		for (size_t t = 0; t < from->tags.n; t++) {
+			const char *shown = image_familiar(from->tags.v[t], op->arena);
+			const char *old = moved_from(op, from->tags.v[t]);
+
+			if (old)
+				op->progress(op->ctx, arena_printf(op->arena,
+					"The image %s already exists, renaming the old one with ID %s to empty string",
+					shown, old));
+			op->progress(op->ctx, arena_printf(op->arena, "Loaded image: %s", shown));
+		}
+		if (from->tags.n == 0)
+			op->progress(op->ctx, arena_printf(op->arena, "Loaded image ID: %s", from->id));
+	}
+}
+
+static void on_committed(void *ctx, const struct err *err)
+{
+	struct load_op *op = ctx;
+
+	if (load_came_back(op))
+		return;
+	if (err->kind != ERR_NONE) {
+		load_fail(op, err);
+		undo(op);
+	} else {
+		tell(op);
+	}
+	load_finish(op);
+}
+
+static void commit(struct load_op *op)
+{
+	struct state_batch *b = state_batch_new(op->imgs->eng->state);
+
+	for (size_t k = 0; k < op->plan.n_images; k++) {
+		const struct archive_image *from = &op->plan.images[k];
+		struct image *i = image_by_id(op->imgs->eng, from->id);
+
+		op->is_new[k] = i == NULL;
+		if (!i)
+			i = add_image(op, from);
+		((struct image_obj *)((char *)i - offsetof(struct image_obj, pub)))->is_hidden = false;
+		for (size_t t = 0; t < from->tags.n; t++)
+			move_tag(op, i, from->tags.v[t], b);
+		image_record_put(i, b);
+	}
+	op->n_away++;
+	state_commit(b, STATE_DURABLE, on_committed, op);
+}
+
+/* ---- blobs into place ---- */
+
+static int place_blob(const struct load_op *op, const struct unpack_file *f, struct err *e)
+{
+	if (!f || store_has_blob(op->data_fd, f->digest, NULL))
+		return 0;
+	return store_blob_commit(op->data_fd, op->staging_fd, f->file, f->digest, e);
+}
+
+static int place_blobs(const struct load_op *op, struct err *e)
+{
+	for (size_t i = 0; i < op->plan.n_images; i++) {
+		const struct archive_image *img = &op->plan.images[i];
+
+		if (op->is_known[i])
+			continue;
+		if (place_blob(op, img->config_file, e) < 0 || place_blob(op, img->manifest_file, e) < 0)
+			return -1;
+		for (size_t k = 0; k < img->n_layers; k++) {
+			if (place_blob(op, img->layers[k].file, e) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
+static void blobs_work(void *ctx)
+{
+	struct load_op *op = ctx;
+	struct err e = { 0 };
+
+	if (place_blobs(op, &e) < 0)
+		op->err = e;
+}
+
+static void blobs_done(void *ctx)
+{
+	struct load_op *op = ctx;
+
+	if (load_came_back(op))
+		return;
+	if (op->err.kind != ERR_NONE)
+		load_finish(op);
+	else
+		commit(op);
+}
+
+void load_layers_ready(struct load_op *op)
+{
+	if (op->err.kind != ERR_NONE) {
+		load_finish(op);
+		return;
+	}
+	op->n_away++;
+	loop_work(op->imgs->eng->loop, LOOP_JOB_LONG, blobs_work, blobs_done, op);
+}
+
+/* ---- first: the archive is staged and understood ---- */
+
+static void begin_task(void *ctx)
+{
+	struct load_op *op = ctx;
+	size_t n = op->plan.n_images;
+
+	op->n_away--;
+	op->is_task = true;
+	op->is_known = arena_new_array(op->arena, bool, n);
+	op->is_new = arena_new_array(op->arena, bool, n);
+	for (size_t i = 0; i < n; i++) {
+		struct image *known = image_by_id(op->imgs->eng, op->plan.images[i].id);
+
+		/* Held like by a container: a removal now must not take its layers away. */
+		op->is_known[i] = known != NULL;
+		image_ref(known);
+	}
+	load_layers_begin(op);
+}
+
+/* On a worker */
+static int plan_archive(void *ctx, struct unpack_result *r, struct err *e)
+{
+	struct load_op *op = ctx;
+
+	if (!r->archive)
+		return err_set(e, ERR_INTERNAL, "unpack told nothing of the archive");
+	return archive_plan(r->archive, op->staging_fd, op->arena, &op->plan, e);
+}
+
+static void on_staged(void *ctx, const struct err *err)
+{
+	struct load_op *op = ctx;
+
+	op->child = NULL;
+	if (load_came_back(op))
+		return;
+	if (err->kind != ERR_NONE) {
+		load_fail(op, err);
+		op->plan.n_images = 0;
+		load_finish(op);
+		return;
+	}
+	op->n_away++;   /* begin_task() takes it back: waiting in the queue */
+	images_task(op->imgs, begin_task, op);
+}
+
+static void stage_work(void *ctx)
+{
+	struct load_op *op = ctx;
+
+	if (store_tmp_new(op->data_fd, "load", op->tmp_name, &op->staging_fd, &op->err) == 0)
+		op->err = (struct err){ 0 };
+}
+
+static void stage_done(void *ctx)
+{
+	struct load_op *op = ctx;
+	struct unpack_request req = {
+		.what = "archive", .input_fd = op->archive_fd, .dir_fd = op->staging_fd, .arena = op->arena,
+		.after = plan_archive, .done = on_staged, .ctx = op,
+	};
+	struct err e = { 0 };
+
+	if (load_came_back(op))
+		return;
+	if (op->err.kind != ERR_NONE) {
+		load_finish(op);
+		return;
+	}
+	req.runtime_path = op->imgs->eng->cfg.runtime_path;
+	if (unpack_child_start(op->imgs->eng->loop, &req, &op->child, &e) < 0) {
+		load_fail(op, &e);
+		load_finish(op);
+		return;
+	}
+	op->n_away++;
+	close_fd(&op->archive_fd);
+}
+
+void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, engine_done_fn done, void *ctx)
+{
+	struct load_op *op = xcalloc(1, sizeof(*op));
+
+	op->imgs = eng->images;
+	op->arena = arena_new();
+	op->data_fd = eng->cfg.data_root_fd;
+	op->archive_fd = archive_fd;
+	op->staging_fd = -1;
+	op->progress = progress;
+	op->done = done;
+	op->ctx = ctx;
+	op->next = op->imgs->loads;
+	op->imgs->loads = op;
+	op->n_away++;
+	loop_work(eng->loop, LOOP_JOB_SHORT, stage_work, stage_done, op);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One load under way, for images_load.c and images_layers.c only.
+ */
+#pragma once
+
+#include "daemon/engine/images_priv.h"
+#include "daemon/engine/unpack_child.h"
+#include "oci/archive.h"
+
+struct layer_task;
+
+struct moved_tag {
+	struct moved_tag *next;
+	const char *canonical, *to_id, *from_id;   /* from_id NULL: it was nobody's */
+};
+
+struct load_op {
+	struct load_op *next;
+	struct images *imgs;         /* NULL: kilnd ends */
+	struct arena *arena;
+	int data_fd;                 /* borrowed */
+	int archive_fd, staging_fd;
+	char tmp_name[64];           /* "": not made yet */
+	struct unpack_child *child;  /* while the archive is staged */
+	unsigned n_away;             /* jobs, children, commits and the queue that will call back */
+	struct archive_plan plan;
+	bool *is_known;              /* of each image of the plan: was there when the task began */
+	bool *is_new;                /* of each image of the plan: this load made it */
+	struct layer_task *layers;   /* each layer once */
+	size_t n_layers, n_started, n_running;
+	struct moved_tag *moved;
+	bool is_task;                /* it is the store's current task */
+	struct err err;              /* the first failure */
+	struct err clean_err;
+	image_progress_fn progress;
+	engine_done_fn done;
+	void *ctx;
+};
+
+/* ---- images_load.c ---- */
+bool load_came_back(struct load_op *op);                     /* Return: true when it must not be touched any more */
+void load_fail(struct load_op *op, const struct err *err);   /* keeps the first error */
+void load_layers_ready(struct load_op *op);                  /* all are there, or err is set */
+
+/* ---- images_layers.c ---- */
+void load_layers_begin(struct load_op *op);
+void load_layers_kill(struct load_op *op);
+void load_layers_free(struct load_op *op);
+int64_t load_layer_bytes(const struct load_op *op, const char *diff_id);   /* Return: its unpacked size */
