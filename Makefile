@@ -145,7 +145,7 @@ define unit
 $(B)/unit/test_$(1): $(B)/obj/tests/unit/test_$(1).o $(call ars,$(2))
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(LINK) -o $$@ $$< -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(LIBS_$(2)) $(CHECK_LIBS)
+	$$(Q)$$(LINK) -o $$@ $$< -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(LIBS_$(2)) $(if $(filter oci,$(2)),$(ARCHIVE_LIBS)) $(CHECK_LIBS)
 endef
 $(foreach t,$(patsubst tests/unit/test_%.c,%,$(SRC_unit)),$(eval $(call unit,$(t),$(call home_of,$(t)))))
 
