@@ -52,6 +52,12 @@ int cgroup_open(const char *path, struct cgroup_handle **ret, struct err *e);
 void cgroup_close(struct cgroup_handle *h);
 
 /**
+ * cgroup_keep_counter() - Close all descriptors but the one that cgroup_oom_kills() reads: for whom only watches
+ * Return: nothing
+ */
+void cgroup_keep_counter(struct cgroup_handle *h);
+
+/**
  * cgroup_dir_fd() - The directory in the cgroup2 hierarchy, for clone3(CLONE_INTO_CGROUP)
  * Return: borrowed, or -1 where no cgroup2 is mounted
  */
@@ -62,12 +68,6 @@ int cgroup_dir_fd(const struct cgroup_handle *h);
  * Return: their number; *ret_fds borrowed
  */
 size_t cgroup_join_fds(const struct cgroup_handle *h, const int **ret_fds);
-
-/**
- * cgroup_procs_fd() - cgroup.procs of the cgroup2 directory, for a process that joins without clone3
- * Return: borrowed, or -1
- */
-int cgroup_procs_fd(const struct cgroup_handle *h);
 
 /**
  * cgroup_oom_kills() - How many processes of the group the kernel has killed for want of memory

@@ -43,6 +43,15 @@ int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_
 		      struct err *e);
 
 /**
+ * launch_plan_make() - The pure part of launch_plan_build(): nothing is opened and no group is made
+ *
+ * For tests and for printing; such a plan cannot be launched.
+ * Return: 0, or -1 with @e set
+ */
+int launch_plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio, struct arena *arena,
+		     struct launch_plan **ret, struct err *e);
+
+/**
  * launch_plan_done() - Close what the plan holds; remove the group unless a launch has succeeded. NULL is fine
  * Return: nothing
  */

@@ -21,9 +21,12 @@
 
 static void stage_overlay(const struct stage_ctx *c, const struct root_plan *root)
 {
-	/* names of layers are relative to here, so that 127 of them fit into one page of options */
-	if (fchdir(root->layers_fd) < 0)
-		stage_die(c, "enter the directory of layers", NULL);
+	/*
+	 * Names of layers are relative to here, so that 127 of them fit into one page of options. By path: a
+	 * descriptor that was opened in the parent's mount namespace makes overlay say EINVAL.
+	 */
+	if (chdir(root->layers_dir) < 0)
+		stage_die(c, "enter '", root->layers_dir, "'", NULL);
 	if (mount("overlay", root->path, "overlay", 0, root->overlay_options) < 0)
 		stage_die(c, "mount the overlay on '", root->path, "'", NULL);
 }
@@ -35,9 +38,7 @@ static void stage_overlay(const struct stage_ctx *c, const struct root_plan *roo
  */
 void stage_root(struct stage_ctx *c, const struct root_plan *root)
 {
-	struct mount_attr cut = { .propagation = MS_PRIVATE };
-
-	if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &cut, sizeof(cut)) < 0)
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		stage_die(c, "make the mount namespace private", NULL);
 	umask(0);
 	if (root->overlay_options != NULL)

@@ -84,7 +84,7 @@ struct mount_op {
 
 struct root_plan {
 	const char *overlay_options; /* NULL: a directory, see tree_fd */
-	int layers_fd;            /* overlay: working directory of the mount; owned by the plan */
+	const char *layers_dir;   /* overlay: working directory of the mount, in the child's own mount namespace */
 	int tree_fd;              /* directory: detached mount; owned by the plan */
 	const char *path;         /* where the root is attached, in the child's mount namespace */
 	bool is_readonly;

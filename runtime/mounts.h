@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the mounts, devices and protected paths of a configuration to a flat list of operations.
+ *
+ * mounts_plan() is pure (golden files test it); mounts_open() opens the sources of binds as detached mounts,
+ * with their options set, so that the child only attaches them. The order of operations is the configuration's:
+ * devices and links follow the file system at /dev, read-only and hidden paths come last.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+struct cgroup_layout;
+struct mount_op;
+struct oci_config;
+struct strbuf;
+
+/**
+ * mounts_plan() - The operations that a configuration asks for
+ * @config:  borrows; must live as long as the operations
+ * @layout:  borrows; what a mount of type cgroup becomes
+ * @ret:     array of @ret_n in @arena; binds are not open yet
+ * @e:       ERR_INVALID with the index of the mount; ERR_UNSUPPORTED an option or type, by name
+ *
+ * Spec: runtime-spec config.md#mounts, config-linux.md#devices #default-devices #masked-paths #readonly-paths
+ * Return: 0, or -1 with @e set
+ */
+int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout, struct arena *arena,
+		struct mount_op **ret, size_t *ret_n, struct err *e);
+
+/* Where the sources of binds may come from. */
+struct mount_sources {
+	int *bind_fds;            /* "fd:N"; an entry is set to -1 when an operation has taken it */
+	size_t n_bind_fds;
+	const char *data_root;    /* absolute paths must lie below; NULL: any path of the host, for a bundle */
+	const char *bundle_dir;   /* what relative sources are relative to; NULL: they are refused */
+};
+
+/**
+ * mounts_open() - Open the sources of all binds as detached mounts and set their options
+ * @ops: the descriptors become the operations' own, also on failure: mounts_close()
+ * @e:   ERR_INVALID a source that is not allowed; ERR_NOT_FOUND; ERR_SYSTEM
+ * Return: 0, or -1 with @e set
+ */
+int mounts_open(struct mount_op *ops, size_t n, const struct mount_sources *sources, struct err *e);
+
+/**
+ * mounts_close() - Close what mounts_open() has opened
+ * Return: nothing
+ */
+void mounts_close(struct mount_op *ops, size_t n);
+
+/**
+ * mounts_print() - One line an operation
+ * Return: nothing
+ */
+void mounts_print(const struct mount_op *ops, size_t n, struct strbuf *out);
+
+/**
+ * mounts_propagation() - "rslave" and the like as MS_ flags
+ * @ret_is_recursive: whether the name begins with r
+ * Return: 0, or -1 when it is no such name
+ */
+int mounts_propagation(const char *name, uint64_t *ret, bool *ret_is_recursive);

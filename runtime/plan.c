@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/plan.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "oci/launch.h"
+#include "runtime/mounts.h"
+#include "runtime/plan_parts.h"
+
+#define OPTIONS_MAX 4096          /* mount(2) copies one page */
+
+/* --- namespaces ---------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *type;
+	uint64_t flag;
+} namespaces[] = {
+	{ "pid", CLONE_NEWPID }, { "network", CLONE_NEWNET }, { "mount", CLONE_NEWNS },
+	{ "ipc", CLONE_NEWIPC }, { "uts", CLONE_NEWUTS },     { "cgroup", CLONE_NEWCGROUP },
+};
+
+static int namespace_plan(const struct oci_namespace *ns, uint64_t *flags, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
+		if (!str_eq(ns->type, namespaces[i].type))
+			continue;
+		if (!str_is_empty(ns->path))
+			return err_set(e, ERR_UNSUPPORTED, "joining a %s namespace by path is not supported", ns->type);
+		if ((*flags & namespaces[i].flag) != 0)
+			return err_set(e, ERR_INVALID, "'%s' comes twice", ns->type);
+		*flags |= namespaces[i].flag;
+		return 0;
+	}
+	return err_set(e, ERR_UNSUPPORTED, "type '%s' is not supported", ns->type);
+}
+
+static int namespaces_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struct err *e)
+{
+	for (size_t i = 0; i < lin->n_namespaces; i++)
+		if (namespace_plan(&lin->namespaces[i], &s->clone_flags, e) < 0)
+			return err_wrap(e, "linux.namespaces[%zu]", i);
+	if ((s->clone_flags & CLONE_NEWNS) == 0)
+		return err_set(e, ERR_UNSUPPORTED, "linux.namespaces: a container without a mount namespace is not supported");
+	/* always, whatever the document says: the host's groups are nobody's business in there */
+	s->clone_flags |= CLONE_NEWCGROUP;
+	if (!cgroup_layout()->is_v2) {
+		s->clone_flags &= ~(uint64_t)CLONE_NEWCGROUP;
+		s->unshares_cgroup = true;
+	}
+	s->brings_lo_up = (s->clone_flags & CLONE_NEWNET) != 0;
+	return 0;
+}
+
+/* --- host ------------------------------------------------------------------------------------------------------ */
+
+/* Which namespace must be fresh for a system control to be the container's own. Return: 0 for none at all */
+static uint64_t sysctl_namespace(const char *key)
+{
+	static const char *const ipc[] = {
+		"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall",
+		"kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
+	};
+
+	if (str_starts(key, "net."))
+		return CLONE_NEWNET;
+	if (str_starts(key, "fs.mqueue."))
+		return CLONE_NEWIPC;
+	for (size_t i = 0; i < ARRAY_SIZE(ipc); i++)
+		if (str_eq(key, ipc[i]))
+			return CLONE_NEWIPC;
+	return 0;
+}
+
+static int sysctl_plan(const struct str_pair *p, uint64_t fresh, struct arena *a, struct sysctl_op *ret, struct err *e)
+{
+	uint64_t ns = sysctl_namespace(p->key);
+	char *path;
+
+	if (ns == 0)
+		return err_set(e, ERR_DENIED, "linux.sysctl: '%s' is not the container's own", p->key);
+	if ((fresh & ns) == 0)
+		return err_set(e, ERR_DENIED, "linux.sysctl: '%s' is the host's, which the container shares", p->key);
+	for (const char *c = p->key; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr("._-", *c) == NULL)
+			return err_set(e, ERR_INVALID, "linux.sysctl: '%s' is no name of a control", p->key);
+	if (strstr(p->key, "..") != NULL || strchr(p->value, '\n') != NULL)
+		return err_set(e, ERR_INVALID, "linux.sysctl: '%s' is malformed", p->key);
+	path = arena_printf(a, "sys/%s", p->key);
+	for (char *c = path; *c != '\0'; c++)
+		if (*c == '.')
+			*c = '/';
+	ret->path = path;
+	ret->value = p->value;
+	return 0;
+}
+
+static int host_plan(const struct oci_config *config, struct arena *a, struct launch_plan_stages *s, struct err *e)
+{
+	const struct str_map *sysctl = &config->linux_->sysctl;
+	struct sysctl_op *ops = arena_new_array(a, struct sysctl_op, sysctl->n + 1);
+
+	if (!str_is_empty(config->hostname) || !str_is_empty(config->domainname)) {
+		if ((s->clone_flags & CLONE_NEWUTS) == 0)
+			return err_set(e, ERR_INVALID, "hostname: needs a uts namespace");
+		s->hostname = str_is_empty(config->hostname) ? NULL : config->hostname;
+		s->domainname = str_is_empty(config->domainname) ? NULL : config->domainname;
+	}
+	for (size_t i = 0; i < sysctl->n; i++)
+		if (sysctl_plan(&sysctl->v[i], s->clone_flags, a, &ops[i], e) < 0)
+			return -1;
+	s->sysctls = ops;
+	s->n_sysctls = sysctl->n;
+	return 0;
+}
+
+/* --- root ------------------------------------------------------------------------------------------------------- */
+
+/* The kernel reads ':', ',' and '\' in these options as its own; there is no escape that all kernels understand. */
+static int check_overlay_word(const char *word, const char *what, struct err *e)
+{
+	if (word == NULL || strpbrk(word, ":,\\") != NULL)
+		return err_set(e, ERR_INVALID, "%s '%s': overlay cannot take ':', ',' or '\\' in a name", what,
+			       word != NULL ? word : "");
+	return 0;
+}
+
+static int overlay_options(const struct launch_spec *spec, struct arena *a, const char **ret, struct err *e)
+{
+	AUTO_STRBUF struct strbuf b = { 0 };
+
+	if (check_overlay_word(spec->container_dir, "containerDir", e) < 0)
+		return -1;
+	strbuf_adds(&b, "lowerdir=");
+	for (size_t i = 0; i < spec->lowers.n; i++) {
+		if (!path_is_name(spec->lowers.v[i]))
+			return err_set(e, ERR_INVALID, "lowers[%zu]: '%s' is no name", i, spec->lowers.v[i]);
+		if (check_overlay_word(spec->lowers.v[i], "lowers", e) < 0)
+			return -1;
+		strbuf_addf(&b, "%s%s", i != 0 ? ":" : "", spec->lowers.v[i]);
+	}
+	strbuf_addf(&b, ",upperdir=%s/upper,workdir=%s/work%s", spec->container_dir, spec->container_dir,
+		    spec->volatile_upper ? ",volatile" : "");
+	if (b.len + 1 > OPTIONS_MAX)
+		return err_set(e, ERR_UNSUPPORTED, "%zu layers take %zu bytes of mount options, and %d are possible",
+			       spec->lowers.n, b.len, OPTIONS_MAX);
+	*ret = arena_strdup(a, strbuf_cstr(&b));
+	return 0;
+}
+
+static int root_plan_make(const struct launch_spec *spec, struct arena *a, struct root_plan *root, struct err *e)
+{
+	const struct oci_config *c = spec->config;
+	bool is_recursive;
+
+	root->tree_fd = -1;
+	root->is_readonly = c->root != NULL && c->root->readonly;
+	if (!str_is_empty(c->linux_->rootfs_propagation) &&
+	    mounts_propagation(c->linux_->rootfs_propagation, &root->propagation, &is_recursive) < 0)
+		return err_set(e, ERR_INVALID, "linux.rootfsPropagation: unknown '%s'", c->linux_->rootfs_propagation);
+	if (spec->lowers.n != 0) {
+		if (str_is_empty(spec->layers_dir) || spec->layers_dir[0] != '/')
+			return err_set(e, ERR_INVALID, "layersDir is not an absolute path");
+		root->layers_dir = spec->layers_dir;
+		root->path = arena_printf(a, "%s/rootfs", spec->container_dir);
+		return overlay_options(spec, a, &root->overlay_options, e);
+	}
+	if (c->root == NULL || str_is_empty(c->root->path))
+		return err_set(e, ERR_INVALID, "root.path: it is missing");
+	root->path = c->root->path[0] == '/' ? c->root->path
+					     : arena_printf(a, "%s/%s", spec->container_dir, c->root->path);
+	return 0;
+}
+
+/* The mount before this one may have ended without its last sync: the kernel wants that seen (it does not matter to a
+ * volatile container, whose files are allowed to be lost with the machine). */
+static int root_forget_volatile(const struct launch_spec *spec, struct err *e)
+{
+	AUTO_CLOSE int dir = -1;
+	AUTO_FREE char *work = xasprintf("%s/work/work", spec->container_dir);
+
+	if (!spec->volatile_upper || spec->lowers.n == 0)
+		return 0;
+	dir = open(work, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (dir < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open '%s'", work);
+	return path_remove_tree(dir, "incompat", e);
+}
+
+static int root_open(const struct launch_spec *spec, struct root_plan *root, struct err *e)
+{
+	struct mount_attr attr = { .propagation = MS_PRIVATE };
+
+	if (root->overlay_options != NULL)
+		return root_forget_volatile(spec, e);
+	root->tree_fd = open_tree(AT_FDCWD, root->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (root->tree_fd < 0)
+		return err_sys(e, "root.path: '%s'", root->path);
+	if (mount_setattr(root->tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return err_sys(e, "root.path: '%s'", root->path);
+	return 0;
+}
+
+/* --- the plan ----------------------------------------------------------------------------------------------------- */
+
+static bool is_given(const struct json_raw *raw)
+{
+	return raw->text != NULL && !str_eq(raw->text, "null") && !str_eq(raw->text, "{}");
+}
+
+static int refuse(const struct oci_config *c, struct err *e)
+{
+	const struct oci_linux *l = c->linux_;
+
+	if (l == NULL)
+		return err_set(e, ERR_INVALID, "linux: it is missing");
+	if (is_given(&c->hooks))
+		return err_set(e, ERR_UNSUPPORTED, "hooks are not supported");
+	if (l->n_uid_mappings != 0 || l->n_gid_mappings != 0)
+		return err_set(e, ERR_UNSUPPORTED, "linux.uidMappings and linux.gidMappings are not supported");
+	if (!str_is_empty(l->mount_label))
+		return err_set(e, ERR_UNSUPPORTED, "linux.mountLabel is not supported");
+	if (is_given(&l->intel_rdt))
+		return err_set(e, ERR_UNSUPPORTED, "linux.intelRdt is not supported");
+	if (is_given(&l->personality))
+		return err_set(e, ERR_UNSUPPORTED, "linux.personality is not supported");
+	if (is_given(&l->time_offsets))
+		return err_set(e, ERR_UNSUPPORTED, "linux.timeOffsets is not supported");
+	if (is_given(&l->net_devices))
+		return err_set(e, ERR_UNSUPPORTED, "linux.netDevices is not supported");
+	return 0;
+}
+
+static int process_part(const struct launch_spec *spec, const struct launch_stdio_fds *stdio, struct arena *a,
+			struct process_plan *ret, struct err *e)
+{
+	struct process_source src = {
+		.process = spec->config->process,
+		.user = spec->user,
+		.seccomp_profile = spec->seccomp_profile,
+		.oci_seccomp = spec->config->linux_->seccomp,
+		.data_root = spec->data_root,
+		.stdio = spec->stdio,
+		.fds = stdio,
+		.wants_init = spec->init,
+		.makes_cwd = true,
+	};
+
+	return process_plan_build(&src, a, ret, e);
+}
+
+/* Everything that needs no descriptor. */
+static int plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio, struct arena *a,
+		     struct launch_plan *plan, struct err *e)
+{
+	struct launch_plan_stages *s = &plan->stages;
+
+	s->root.tree_fd = -1;
+	if (spec->config == NULL)
+		return err_set(e, ERR_INVALID, "config: it is missing");
+	if (refuse(spec->config, e) < 0 || namespaces_plan(spec->config->linux_, s, e) < 0 ||
+	    host_plan(spec->config, a, s, e) < 0 || root_plan_make(spec, a, &s->root, e) < 0)
+		return -1;
+	if (mounts_plan(spec->config, cgroup_layout(), a, &s->ops, &s->n_ops, e) < 0)
+		return -1;
+	return process_part(spec, stdio, a, &s->process, e);
+}
+
+static int plan_open(const struct launch_spec *spec, struct launch_plan *plan, struct err *e)
+{
+	struct launch_plan_stages *s = &plan->stages;
+	struct mount_sources sources = {
+		.bind_fds = plan->bind_fds,
+		.n_bind_fds = plan->n_bind_fds,
+		.data_root = spec->data_root,
+		.bundle_dir = spec->data_root == NULL ? spec->container_dir : NULL,
+	};
+
+	if (root_open(spec, &s->root, e) < 0 || mounts_open(s->ops, s->n_ops, &sources, e) < 0)
+		return -1;
+	if (cgroup_create(spec->cgroup_path, spec->config->linux_->resources, &plan->cgroup, e) < 0)
+		return -1;
+	plan->cgroup_path = spec->cgroup_path;
+	s->n_cgroup_fds = cgroup_join_fds(plan->cgroup, &s->cgroup_fds);
+	return 0;
+}
+
+static struct launch_plan *plan_new(const int *bind_fds, size_t n, struct arena *a)
+{
+	struct launch_plan *plan = arena_new_obj(a, struct launch_plan);
+
+	plan->stages.root.tree_fd = -1;
+	plan->bind_fds = arena_new_array(a, int, n + 1);
+	if (n != 0)
+		memcpy(plan->bind_fds, bind_fds, n * sizeof(*bind_fds));
+	plan->n_bind_fds = n;
+	return plan;
+}
+
+int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_t n_bind_fds,
+		      const struct launch_stdio_fds *stdio, struct arena *arena, struct launch_plan **ret,
+		      struct err *e)
+{
+	struct launch_plan *plan = plan_new(bind_fds, n_bind_fds, arena);
+
+	if (plan_make(spec, stdio, arena, plan, e) < 0 || plan_open(spec, plan, e) < 0) {
+		launch_plan_done(plan);
+		return -1;
+	}
+	*ret = plan;
+	return 0;
+}
+
+int launch_plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio, struct arena *arena,
+		     struct launch_plan **ret, struct err *e)
+{
+	struct launch_plan *plan = plan_new(NULL, 0, arena);
+
+	if (plan_make(spec, stdio, arena, plan, e) < 0)
+		return -1;
+	*ret = plan;
+	return 0;
+}
+
+void launch_plan_done(struct launch_plan *plan)
+{
+	if (plan == NULL)
+		return;
+	for (size_t i = 0; i < plan->n_bind_fds; i++)
+		close_fd(&plan->bind_fds[i]);
+	mounts_close(plan->stages.ops, plan->stages.n_ops);
+	close_fd(&plan->stages.root.tree_fd);
+	if (plan->cgroup == NULL)
+		return;
+	cgroup_close(TAKE_PTR(plan->cgroup));
+	cgroup_remove(plan->cgroup_path, ERR_IGNORED);
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "oci/launch.h"
+#include "oci/runtime_config.h"
+#include "runtime/caps.h"
+#include "runtime/plan_parts.h"
+#include "runtime/seccomp.h"
+
+/* --- limits -------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	int resource;
+} rlimit_names[] = {
+	{ "RLIMIT_AS", RLIMIT_AS },           { "RLIMIT_CORE", RLIMIT_CORE },
+	{ "RLIMIT_CPU", RLIMIT_CPU },         { "RLIMIT_DATA", RLIMIT_DATA },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },     { "RLIMIT_LOCKS", RLIMIT_LOCKS },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK }, { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+	{ "RLIMIT_NICE", RLIMIT_NICE },       { "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_NPROC", RLIMIT_NPROC },     { "RLIMIT_RSS", RLIMIT_RSS },
+	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },   { "RLIMIT_RTTIME", RLIMIT_RTTIME },
+	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING }, { "RLIMIT_STACK", RLIMIT_STACK },
+};
+
+static int rlimit_plan(const struct oci_rlimit *l, struct stage_rlimit *ret, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rlimit_names); i++) {
+		if (!str_eq(l->type, rlimit_names[i].name))
+			continue;
+		if (l->soft > l->hard)
+			return err_set(e, ERR_INVALID, "%s: soft is above hard", l->type);
+		ret->name = rlimit_names[i].name;
+		ret->resource = rlimit_names[i].resource;
+		ret->limit.rlim_cur = l->soft;
+		ret->limit.rlim_max = l->hard;
+		return 0;
+	}
+	return err_set(e, ERR_INVALID, "unknown limit '%s'", l->type);
+}
+
+static int rlimits_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret, struct err *e)
+{
+	if (p->n_rlimits > ARRAY_SIZE(rlimit_names))
+		return err_set(e, ERR_INVALID, "process.rlimits: more than there are");
+	ret->rlimits = arena_new_array(a, struct stage_rlimit, p->n_rlimits + 1);
+	for (size_t i = 0; i < p->n_rlimits; i++) {
+		if (rlimit_plan(&p->rlimits[i], &ret->rlimits[i], e) < 0)
+			return err_wrap(e, "process.rlimits[%zu]", i);
+		for (size_t k = 0; k < i; k++)
+			if (ret->rlimits[k].resource == ret->rlimits[i].resource)
+				return err_set(e, ERR_INVALID, "process.rlimits[%zu]: %s comes twice", i, ret->rlimits[i].name);
+	}
+	ret->n_rlimits = p->n_rlimits;
+	return 0;
+}
+
+/* --- environment and user ------------------------------------------------------------------------------------- */
+
+static void env_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret)
+{
+	bool has_home = false;
+
+	ret->env = arena_new_array(a, char *, p->env.n + 2);
+	for (size_t i = 0; i < p->env.n; i++) {
+		ret->env[i] = p->env.v[i];
+		has_home = has_home || str_starts(p->env.v[i], "HOME=");
+	}
+	if (has_home)
+		return;
+	/* the stage that knows the user fills this one; an environment is passed on even if it does not */
+	ret->identity.home = arena_alloc(a, strlen("HOME=") + IDENTITY_HOME_MAX);
+	memcpy(ret->identity.home, "HOME=", strlen("HOME="));
+	ret->env_home_slot = &ret->env[p->env.n];
+}
+
+static int identity_plan(const struct process_source *src, struct arena *a, struct process_plan *ret, struct err *e)
+{
+	static const struct oci_user nobody_said;
+	const struct oci_user *u = src->process->user != NULL ? src->process->user : &nobody_said;
+	struct stage_identity *id = &ret->identity;
+	uint32_t *gids = NULL;
+	size_t n = 0;
+
+	if (oci_user_gids(u, a, &gids, &n, e) < 0)
+		return err_wrap(e, "process.user");
+	if (n >= IDENTITY_GROUPS_MAX)
+		return err_set(e, ERR_INVALID, "process.user.additionalGids: more than %d", IDENTITY_GROUPS_MAX - 1);
+	if (u->uid == UINT32_MAX || u->gid == UINT32_MAX)
+		return err_set(e, ERR_INVALID, "process.user: 4294967295 is no user or group");
+	if (u->umask.set && u->umask.v > 0777)
+		return err_set(e, ERR_INVALID, "process.user.umask: above 0777");
+	id->text = src->user;
+	id->uid = u->uid;
+	id->gid = u->gid;
+	id->groups = arena_new_array(a, uint32_t, IDENTITY_GROUPS_MAX);
+	if (n != 0)
+		memcpy(id->groups, gids, n * sizeof(*gids));
+	id->n_groups = n;
+	ret->umask = u->umask.set ? (mode_t)u->umask.v : 022;
+	return 0;
+}
+
+/* --- the process ------------------------------------------------------------------------------------------------ */
+
+static bool is_given(const struct json_raw *raw)
+{
+	return raw->text != NULL && !str_eq(raw->text, "null");
+}
+
+static int refuse(const struct oci_process *p, struct err *e)
+{
+	if (!str_is_empty(p->apparmor_profile) && !str_eq(p->apparmor_profile, "unconfined"))
+		return err_set(e, ERR_UNSUPPORTED, "process.apparmorProfile is not supported");
+	if (!str_is_empty(p->selinux_label))
+		return err_set(e, ERR_UNSUPPORTED, "process.selinuxLabel is not supported");
+	if (is_given(&p->scheduler))
+		return err_set(e, ERR_UNSUPPORTED, "process.scheduler is not supported");
+	if (is_given(&p->io_priority))
+		return err_set(e, ERR_UNSUPPORTED, "process.ioPriority is not supported");
+	if (is_given(&p->exec_cpu_affinity))
+		return err_set(e, ERR_UNSUPPORTED, "process.execCPUAffinity is not supported");
+	return 0;
+}
+
+static int args_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret, struct err *e)
+{
+	char **argv;
+
+	if (p->args.n == 0)
+		return err_set(e, ERR_INVALID, "process.args: no command specified");
+	if (p->cwd == NULL || p->cwd[0] != '/')
+		return err_set(e, ERR_INVALID, "process.cwd: '%s' is not an absolute path", p->cwd != NULL ? p->cwd : "");
+	argv = arena_new_array(a, char *, p->args.n + 1);
+	memcpy(argv, p->args.v, p->args.n * sizeof(*argv));
+	ret->argv = argv;
+	ret->cwd = p->cwd;
+	return 0;
+}
+
+static int oom_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret, struct err *e)
+{
+	if (!p->oom_score_adj.set)
+		return 0;
+	if (p->oom_score_adj.v < -1000 || p->oom_score_adj.v > 1000)
+		return err_set(e, ERR_INVALID, "process.oomScoreAdj: not between -1000 and 1000");
+	ret->oom_score_adj = arena_printf(a, "%" PRId64, p->oom_score_adj.v);
+	return 0;
+}
+
+static int stdio_plan(const struct process_source *src, struct process_plan *ret, struct err *e)
+{
+	const struct launch_stdio *s = src->stdio;
+
+	ret->tty = s != NULL ? s->tty : src->process->terminal;
+	ret->in_fd = ret->out_fd = ret->err_fd = -1;
+	if (ret->tty && s != NULL) {
+		if (s->height > UINT16_MAX || s->width > UINT16_MAX)
+			return err_set(e, ERR_INVALID, "the terminal's size is out of range");
+		ret->height = (uint16_t)s->height;
+		ret->width = (uint16_t)s->width;
+	}
+	if (ret->tty)
+		return 0;
+	BUG(src->fds == NULL, "neither a terminal nor descriptors");
+	ret->in_fd = src->fds->in;
+	ret->out_fd = src->fds->out;
+	ret->err_fd = src->fds->err;
+	return 0;
+}
+
+static int filter_plan(const struct process_source *src, struct arena *a, struct process_plan *ret, struct err *e)
+{
+	struct seccomp_source seccomp = {
+		.profile = src->seccomp_profile,
+		.oci = src->oci_seccomp,
+		.caps = ret->caps.bounding,
+	};
+
+	if (src->data_root != NULL)
+		seccomp.cache_dir = arena_printf(a, "%s/seccomp", src->data_root);
+	return seccomp_filter(&seccomp, a, &ret->filter, e);
+}
+
+int process_plan_build(const struct process_source *src, struct arena *arena, struct process_plan *ret, struct err *e)
+{
+	const struct oci_process *p = src->process;
+
+	if (p == NULL)
+		return err_set(e, ERR_INVALID, "process: it is missing");
+	if (refuse(p, e) < 0 || args_plan(p, arena, ret, e) < 0 || rlimits_plan(p, arena, ret, e) < 0 ||
+	    identity_plan(src, arena, ret, e) < 0 || oom_plan(p, arena, ret, e) < 0 || stdio_plan(src, ret, e) < 0)
+		return -1;
+	env_plan(p, arena, ret);
+	if (caps_plan(p->capabilities, &ret->caps, e) < 0)
+		return err_wrap(e, "process");
+	ret->no_new_privs = p->no_new_privileges;
+	ret->wants_init = src->wants_init;
+	ret->makes_cwd = src->makes_cwd;
+	return filter_plan(src, arena, ret, e);
+}
