@@ -272,6 +272,8 @@ static void settle(struct start *s, struct monitor *m, struct launched *l)
 	m->pid = l->pid;
 	m->pidfd = TAKE_FD(l->pidfd);
 	m->cgroup = TAKE_PTR(l->cgroup);
+	if (m->cgroup)
+		cgroup_keep_counter(m->cgroup);
 	if (exitrec_start(&m->record, m->pid, &e) < 0 || exitrec_write(m->record_fd, &m->record, &e) < 0)
 		log_warn("monitor: %s, going on", e.msg);
 	m->news |= NEWS_STARTED;

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,6 +31,8 @@
 
 #define POLL_OWN   4                         /* pidfd, kilnd, listener, the container's pidfd */
 #define RELAX_NS   1000000000LL              /* without any event: memory is given back */
+#define PAGE_BYTES 4096
+#define STACK_BYTES (128 * 1024)             /* as much of the dead stack as is worth giving back */
 #define LINGER_NS  500000000LL               /* after the container's end, for the rest of an exec's output */
 
 /* --- the program's end ----------------------------------------------------------------------------- */
@@ -164,10 +167,19 @@ static int wait_for_events(struct pollfd *set, size_t n, int64_t now_ns, int64_t
 	return n_ready;
 }
 
+/* The pages below this frame were the launch's; nobody reads them again. */
+static void relax_stack(void)
+{
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)(PAGE_BYTES - 1);
+
+	madvise((void *)(here - PAGE_BYTES - STACK_BYTES), STACK_BYTES, MADV_DONTNEED);
+}
+
 static void relax(struct monitor *m)
 {
 	streams_relax(m->streams);
 	malloc_trim(0);
+	relax_stack();
 }
 
 void monitor_loop(struct monitor *m)
