@@ -97,6 +97,19 @@ static bool is_id(la_int64_t id)
 	return id >= 0 && id < (la_int64_t)UINT32_MAX;
 }
 
+static void read_mtime(struct archive_entry *a, struct layer_tar_entry *t)
+{
+	if (!archive_entry_mtime_is_set(a))
+		return;
+	t->mtime_sec = archive_entry_mtime(a);
+	t->mtime_nsec = archive_entry_mtime_nsec(a);
+	/* libarchive reads "-5.25" as -5 and +0.25 */
+	if (t->mtime_sec < 0 && t->mtime_nsec > 0) {
+		t->mtime_sec--;
+		t->mtime_nsec = 1000000000 - t->mtime_nsec;
+	}
+}
+
 static int read_entry(struct archive_entry *a, struct layer_tar_entry *ret, struct err *e)
 {
 	struct layer_tar_entry t = { .path = archive_entry_pathname(a) };
@@ -116,8 +129,7 @@ static int read_entry(struct archive_entry *a, struct layer_tar_entry *ret, stru
 	t.mode = archive_entry_mode(a) & 07777;
 	t.uid = (uid_t)archive_entry_uid(a);
 	t.gid = (gid_t)archive_entry_gid(a);
-	t.mtime_sec = archive_entry_mtime_is_set(a) ? archive_entry_mtime(a) : 0;
-	t.mtime_nsec = archive_entry_mtime_is_set(a) ? archive_entry_mtime_nsec(a) : 0;
+	read_mtime(a, &t);
 	t.bytes = t.type == LAYER_TAR_FILE ? (uint64_t)archive_entry_size(a) : 0;
 	t.dev_major = (unsigned)archive_entry_rdevmajor(a);
 	t.dev_minor = (unsigned)archive_entry_rdevminor(a);
