@@ -35,8 +35,8 @@ cleanup() {
 
 # What the guest sees of the tree: no history, no objects, no disk images.
 pack() {
-	tar -C "$tree" -cf "$1" --exclude-vcs --exclude='./.vm-job' --exclude=./build/vm --exclude='./build/*obj' \
-		--exclude=./build/unit --exclude='*.o' --exclude='*.a' .
+	tar -C "$tree" -cf "$1" --warning=no-file-changed --exclude-vcs --exclude='./.vm-job' --exclude=./build/vm --exclude='./build/*obj' \
+		--exclude=./build/unit --exclude=./build/fuzz --exclude=./build/results --exclude='*.o' --exclude='*.a' .
 	tar -C "$tmp" -rf "$1" ./.vm-job
 	# A disk has whole sectors.
 	truncate -s %1M "$1"
