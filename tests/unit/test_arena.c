@@ -12,7 +12,7 @@ START_TEST(pieces_are_zeroed_aligned_and_apart)
 	AUTO_ARENA struct arena *a = arena_new();
 	unsigned char *last = NULL;
 
-	for (size_t n = 0; n < 2000; n++) {
+	for (size_t n = 0; n < 700; n++) {
 		unsigned char *p = arena_alloc(a, n);
 
 		ck_assert_ptr_nonnull(p);
