@@ -144,7 +144,7 @@ static int add_rule(scmp_filter_ctx ctx, const struct oci_seccomp_rule *r, uint3
 {
 	struct scmp_arg_cmp args[ARGS_MAX];
 	uint32_t action;
-	bool repeats;
+	bool repeats = false;
 
 	if (parse_action(r->action, &r->errno_ret, &action, e) < 0 || convert_args(r, args, &repeats, e) < 0)
 		return -1;

@@ -12,7 +12,7 @@
 
 /**
  * selfcopy_ensure() - Return at once when running from a copy; else execute the copy with the same arguments
- * @argv: passed on
+ * @argv: of the role: argv[0] is its name ("launcher"), which becomes the copy's first argument
  * @e:    ERR_SYSTEM neither way worked
  *
  * Call it first thing in a role that clones containers: descriptors without CLOEXEC and the environment pass on.
