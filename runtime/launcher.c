@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,10 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -36,6 +39,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/launcher_parts.h"
 #include "runtime/launcher_root.h"
+#include "runtime/seccomp.h"
 #include "runtime/selfcopy.h"
 
 #define POLL_OWN 4      /* the launcher's own descriptors */
@@ -98,6 +102,40 @@ static int listen_for_kilnd(struct launcher *l, struct err *e)
 	return 0;
 }
 
+/* The set of docker's default capabilities, which most containers have. */
+#define DEFAULT_CAPS 0xa80425fbull
+
+static void load_filter(const struct launcher *l)
+{
+	AUTO_FREE char *dir = xasprintf("%s/seccomp", l->data_root);
+	AUTO_ARENA struct arena *arena = arena_new();
+	struct seccomp_source source = { .profile = "default", .caps = DEFAULT_CAPS, .cache_dir = dir };
+	struct sock_fprog filter;
+	struct err e = { 0 };
+
+	if (seccomp_filter(&source, arena, &filter, &e) < 0)
+		log_warn("launcher: default seccomp filter: %s, going on", e.msg);
+}
+
+/*
+ * Done once here instead of in each monitor: the libraries set themselves up in pages that all monitors then
+ * share, and the default filter is in the cache before the first container asks for it. It is built in a child,
+ * since building leaves holes all over the heap, which each monitor would fill with pages of its own.
+ */
+static void warm_up(const struct launcher *l)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		load_filter(l);
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	load_filter(l);
+	malloc_trim(0);
+}
+
 static int prepare(struct launcher *l, struct err *e)
 {
 	struct rlimit files;
@@ -122,6 +160,7 @@ static int prepare(struct launcher *l, struct err *e)
 		return -1;
 	if (cgroup_setup(e) < 0)
 		return -1;
+	warm_up(l);
 	return listen_for_kilnd(l, e);
 }
 
@@ -155,6 +194,8 @@ int launcher_main(int argc, char **argv)
 	struct err e = { 0 };
 
 	log_init("kiln-launcher", STDERR_FILENO, LOG_LVL_INFO, false);
+	/* For the copy: chunks that malloc caches would keep a monitor from giving its pages back. */
+	setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1);
 	if (selfcopy_ensure(argv, &e) < 0 || parse_args(&l, argc, argv, &e) < 0 || prepare(&l, &e) < 0) {
 		log_err("%s", e.msg);
 		return err_exit_code(e.kind);

@@ -276,13 +276,13 @@ static void settle(struct start *s, struct monitor *m, struct launched *l)
 		cgroup_keep_counter(m->cgroup);
 	if (exitrec_start(&m->record, m->pid, &e) < 0 || exitrec_write(m->record_fd, &m->record, &e) < 0)
 		log_warn("monitor: %s, going on", e.msg);
+	if (m->is_tty)
+		s->ours[1] = TAKE_FD(l->pty_fd);
+	hold_output(m, s->ours[1], s->ours[2]);
 	m->news |= NEWS_STARTED;
 	monitor_send_news(m);
 	if (s->exec && s->exec->timeout_ms > 0)
 		m->kill_due_ns = clock_mono_ns() + (int64_t)s->exec->timeout_ms * 1000000;
-	if (m->is_tty)
-		s->ours[1] = TAKE_FD(l->pty_fd);
-	hold_output(m, s->ours[1], s->ours[2]);
 	streams_connect(m->streams, TAKE_FD(s->ours[0]), TAKE_FD(s->ours[1]), TAKE_FD(s->ours[2]));
 }
 
