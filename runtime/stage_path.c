@@ -202,11 +202,40 @@ static int stage_make_target(int root_fd, const char *path, bool wants_dir)
 	return n < 0 ? -1 : stage_walk_open(root_fd, w.done, O_PATH);
 }
 
+/* The usual case: only the last name is missing, and it is no dangling link. Return: a descriptor, or -1 */
+static int stage_make_last(int root_fd, const char *path, bool wants_dir)
+{
+	char parent[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	size_t n = slash != NULL ? (size_t)(slash - path) : 0;
+	int dir, fd = -1, made;
+
+	if (slash == NULL || slash[1] == '\0' || n >= sizeof(parent) || strcmp(slash + 1, ".") == 0 ||
+	    strcmp(slash + 1, "..") == 0)
+		return -1;
+	memcpy(parent, path, n);
+	parent[n] = '\0';
+	dir = stage_open_in_root(root_fd, n == 0 ? "/" : parent, O_PATH | O_DIRECTORY);
+	if (dir < 0)
+		return -1;
+	if (wants_dir)
+		made = mkdirat(dir, slash + 1, 0755);
+	else
+		made = openat(dir, slash + 1, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0644);
+	if (made >= 0)
+		fd = openat(dir, slash + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (!wants_dir)
+		stage_close(made);
+	stage_close(dir);
+	return fd;
+}
+
 int stage_open_target(int root_fd, const char *path, bool wants_dir)
 {
 	int fd = stage_open_in_root(root_fd, path, O_PATH);
 
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	return stage_make_target(root_fd, path, wants_dir);
+	fd = stage_make_last(root_fd, path, wants_dir);
+	return fd >= 0 ? fd : stage_make_target(root_fd, path, wants_dir);
 }
