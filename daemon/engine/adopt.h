@@ -47,7 +47,7 @@ bool adopt_is_in_cgroup(const char *text, const char *id);
 int adopt_all(struct engine *eng, struct err *e);
 
 /**
- * adopt_start_next() - Begin starts that policies asked for at boot, as many at a time as the machine bears
- * Return: nothing
+ * adopt_sweep() - Remove what no container owns: monitors, execs, directories, control groups
+ * Return: nothing; what fails is logged and tried again at the next start
  */
-void adopt_start_next(struct engine *eng);
+void adopt_sweep(struct engine *eng);

@@ -19,7 +19,6 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/own.h"
-#include "daemon/engine/adopt.h"
 #include "daemon/engine/container_impl.h"
 #include "daemon/engine/health.h"
 #include "daemon/engine/restart.h"
@@ -28,6 +27,8 @@
 #define RECORD_RETRIES       250     /* 5 s: the launcher writes it as soon as it sees the end */
 #define RECORD_RETRIES_START 50      /* 1 s: nothing may have been started at all */
 #define RELEASE_WAIT_MS      3000
+#define POLICY_STARTS_MAX    16      /* at a time: a boot with many containers stays usable */
+#define POLICY_RETRY_MS      10
 
 /* ---- after the end ---- */
 
@@ -35,17 +36,21 @@ static void restart_now(void *ctx)
 {
 	struct container *c = ctx;
 
-	if (c->state == CT_RESTARTING && !c->priv->is_settling)
+	if (c->state != CT_RESTARTING || c->priv->is_settling)
+		return;
+	if (c->eng->n_policy_starts < POLICY_STARTS_MAX)
 		container_begin(c, true);
+	else
+		container_start_after(c, POLICY_RETRY_MS);
 }
 
-static void arm_backoff(struct container *c)
+void container_start_after(struct container *c, uint64_t ms)
 {
 	struct container_priv *p = c->priv;
 
 	if (!p->restart_timer)
 		p->restart_timer = loop_timer_new(c->eng->loop, "restart backoff", restart_now, c);
-	loop_timer_start(p->restart_timer, p->backoff_ms, 0);
+	loop_timer_start(p->restart_timer, ms, 0);
 }
 
 /* Whoever asked for a start while it ended, and did not get it. */
@@ -74,7 +79,7 @@ static void settle(struct container *c)
 	} else if (p->wants_start && !c->eng->is_stopping) {
 		container_begin(c, false);
 	} else if (c->state == CT_RESTARTING) {
-		arm_backoff(c);
+		container_start_after(c, p->backoff_ms);
 	} else if (c->opt->host->auto_remove) {
 		container_begin_removal(c);
 	} else {
@@ -107,6 +112,13 @@ static void release(struct container *c)
 	loop_timer_free(TAKE_PTR(p->record_timer));
 	p->record_timer = loop_timer_new(c->eng->loop, "monitor release", release_timed_out, c);
 	loop_timer_start(p->record_timer, RELEASE_WAIT_MS, 0);
+}
+
+void container_end_committed(struct container *c)
+{
+	c->priv->is_end_committed = true;
+	release(c);
+	container_try_settle(c);
 }
 
 /* ---- the end ---- */
@@ -163,9 +175,7 @@ static void exit_committed(void *ctx, const struct err *err)
 	if (c->priv->is_stopping)
 		container_event(c, "stop", NULL, NULL);
 	container_stop_over(c);
-	c->priv->is_end_committed = true;
-	release(c);
-	container_try_settle(c);
+	container_end_committed(c);
 }
 
 static void forget_init(struct container *c)

@@ -51,7 +51,7 @@ struct container_priv {
 	bool wants_start;                /* start when settled: a restart, or a start that came while settling */
 	bool wants_removal;              /* remove when settled */
 	bool is_policy_start;            /* the start under way was nobody's request */
-	bool is_boot_start;              /* … and counts in eng->n_boot_starts */
+	bool is_counted_start;           /* … and counts in eng->n_policy_starts */
 	bool needs_clean;                /* its cgroup may have outlived its monitor */
 
 	bool is_stopping;
@@ -166,6 +166,10 @@ void container_read_record(struct container *c);
 bool container_policy_decide(struct container *c);
 /* Wait for the next start by policy; @uptime_ns: of the run that has ended. */
 void container_policy_restart(struct container *c, int64_t uptime_ns);
+/* The end of a run is committed and told: let its monitor go, then go on. */
+void container_end_committed(struct container *c);
+/* Begin a start by policy after @ms, when not too many are under way. */
+void container_start_after(struct container *c, uint64_t ms);
 /* Go on after an end: when it is committed and the monitor is gone. */
 void container_try_settle(struct container *c);
 /* The exit code of a run of which nothing is known any more. */
@@ -219,5 +223,7 @@ void container_attach_drop(struct container *c);
 
 /* The container's run has ended: forget execs that never began. @all: forget every one (the container goes). */
 void exec_forget(struct container *c, bool all);
+/* An exec that the kilnd before us began, over its monitor's connection @fd (taken when true). Return: true, or false when it was none of ours */
+bool exec_adopt(struct engine *eng, const char *id, int fd);
 /* Leave all execs running and forget them (kilnd ends). */
 void exec_free_all(struct engine *eng);

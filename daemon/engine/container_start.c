@@ -19,7 +19,6 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/own.h"
-#include "daemon/engine/adopt.h"
 #include "daemon/engine/binds.h"
 #include "daemon/engine/container_impl.h"
 #include "daemon/engine/health.h"
@@ -184,6 +183,14 @@ static void start_committed(void *ctx, const struct err *err)
 		container_on_failed(c, 125, &e);
 }
 
+static void policy_start_over(struct container *c)
+{
+	if (!c->priv->is_counted_start)
+		return;
+	c->priv->is_counted_start = false;
+	c->eng->n_policy_starts--;
+}
+
 void container_begin(struct container *c, bool is_policy)
 {
 	struct container_priv *p = c->priv;
@@ -197,11 +204,14 @@ void container_begin(struct container *c, bool is_policy)
 		p->backoff_ms = 0;
 		c->was_stopped_by_hand = false;
 	}
+	p->is_counted_start = is_policy;
+	c->eng->n_policy_starts += is_policy;
 	c->wants_running = true;
 	c->is_oom_killed = false;
 	c->error[0] = '\0';
 	if (container_apply(c, EV_START, start_committed, &e) < 0) {
 		log_err("container '%s': %s", c->name, e.msg);
+		policy_start_over(c);
 		call_answer(&p->starts, &e, false);
 		call_answer(&p->restarts, &e, false);
 	}
@@ -210,15 +220,6 @@ void container_begin(struct container *c, bool is_policy)
 /* ---- how it went ---- */
 
 static const struct err no_error;
-
-static void boot_start_over(struct container *c)
-{
-	if (!c->priv->is_boot_start)
-		return;
-	c->priv->is_boot_start = false;
-	c->eng->n_boot_starts--;
-	adopt_start_next(c->eng);
-}
 
 static void started_committed(void *ctx, const struct err *err)
 {
@@ -230,7 +231,7 @@ static void started_committed(void *ctx, const struct err *err)
 		container_event(c, "restart", NULL, NULL);
 	call_answer(&c->priv->starts, err, true);
 	call_answer(&c->priv->restarts, err, true);
-	boot_start_over(c);
+	policy_start_over(c);
 }
 
 void container_on_started(struct container *c, const struct exit_record *rec, int pidfd)
@@ -272,9 +273,8 @@ static void failed_committed(void *ctx, const struct err *err)
 	call_answer(&c->priv->starts, &why, false);
 	call_answer(&c->priv->restarts, &why, false);
 	container_wake(c, false);
-	boot_start_over(c);
-	c->priv->is_end_committed = true;
-	container_try_settle(c);
+	policy_start_over(c);
+	container_end_committed(c);
 }
 
 /* The words by which clients know 127 and 126. */
@@ -325,7 +325,12 @@ static void on_failed(void *ctx, const struct msg_failed *m)
 
 static void on_exited(void *ctx, const struct msg_exited *m)
 {
-	container_on_exited(ctx, &m->record);
+	struct container *c = ctx;
+
+	if (ct_is_live(c->state))
+		container_on_exited(c, &m->record);
+	else
+		monitor_release(c->priv->monitor);   /* known already: its release was lost with an earlier kilnd */
 }
 
 static void on_detached(void *ctx)

@@ -32,8 +32,9 @@ struct engine {
 	struct create_op *creating;      /* names that are taken by creates under way */
 	struct exec *first_exec;         /* all execs, newest first */
 	struct exec_run *first_run;      /* processes that the launcher made in containers */
-	size_t n_boot_starts;            /* starts by policy under way since kilnd started; bounded */
+	size_t n_policy_starts;          /* starts that nobody asked for, under way; bounded */
 	bool is_stopping;                /* stop_all: policies rest */
+	bool has_unreadable_rows;        /* what they own is not known: nothing is swept */
 	bool has_commit_failed;          /* the last commit; told by engine_storage_is_ok() */
 };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "daemon/engine/container_impl.h"
@@ -283,6 +284,70 @@ static const struct exec_run_handlers exec_handlers = {
 	.lost = run_lost,
 };
 
+/* ---- across a restart of kilnd ---- */
+
+/* Beside the monitor's socket, as long as the exec runs: what the next kilnd needs to answer for it. */
+struct memory {
+	char *container_id;
+	bool attach_stdin, attach_stdout, attach_stderr, tty, privileged;
+	struct str_list cmd;
+	char *user;
+};
+
+static const struct jfield memory_fields[] = {
+	J_STRING(struct memory, container_id, "container", J_REQUIRED),
+	J_BOOLEAN(struct memory, attach_stdin, "stdin", J_OMIT_EMPTY),
+	J_BOOLEAN(struct memory, attach_stdout, "stdout", J_OMIT_EMPTY),
+	J_BOOLEAN(struct memory, attach_stderr, "stderr", J_OMIT_EMPTY),
+	J_BOOLEAN(struct memory, tty, "tty", J_OMIT_EMPTY),
+	J_BOOLEAN(struct memory, privileged, "privileged", J_OMIT_EMPTY),
+	J_STRINGS(struct memory, cmd, "cmd", J_REQUIRED),
+	J_STRING(struct memory, user, "user", J_OMIT_EMPTY),
+};
+static const struct jschema memory_schema = J_SCHEMA(struct memory, "exec record", memory_fields);
+
+static void remember(const struct exec *x)
+{
+	const struct exec_options *o = x->opt;
+	const struct memory m = { (char *)(uintptr_t)x->c->id, o->attach_stdin, o->attach_stdout, o->attach_stderr,
+				  o->tty, o->privileged, o->cmd, o->user };
+	AUTO_STRBUF struct strbuf text = { 0 };
+	char name[CONTAINER_REL_MAX];
+	struct err e = { 0 };
+
+	snprintf(name, sizeof name, "x/%s.json", x->id);
+	json_emit(&memory_schema, &m, &text);
+	if (file_replace(x->c->eng->cfg.exec_root_fd, name, text.data, text.len, 0600, &e) < 0)
+		log_warn("exec %.12s: %s, ignoring", x->id, e.msg);
+}
+
+bool exec_adopt(struct engine *eng, const char *id, int fd)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	AUTO_FREE char *text = NULL;
+	struct container *c = NULL;
+	char name[CONTAINER_REL_MAX];
+	struct memory *m;
+	struct exec *x;
+	void *obj;
+	size_t n;
+
+	snprintf(name, sizeof name, "x/%s.json", id);
+	if (file_read(eng->cfg.exec_root_fd, name, LAUNCH_MAX_BYTES, &text, &n, ERR_IGNORED) < 0 ||
+	    json_decode(text, n, &memory_schema, a, NULL, NULL, &obj, ERR_IGNORED) < 0)
+		return false;
+	m = obj;
+	if (container_find(eng, m->container_id, &c, ERR_IGNORED) < 0)
+		return false;
+	x = exec_new(c, &(struct exec_options){ .attach_stdin = m->attach_stdin, .attach_stdout = m->attach_stdout,
+						.attach_stderr = m->attach_stderr, .tty = m->tty,
+						.privileged = m->privileged, .cmd = m->cmd, .user = m->user }, id);
+	x->priv->has_started = true;
+	x->is_running = true;
+	x->priv->run = exec_run_adopt(eng, id, fd, &exec_handlers, x);
+	return true;
+}
+
 /* ---- start ---- */
 
 static void attach(struct exec *x, int fd, unsigned flags, const char *detach_keys, const void *prefix, size_t n_prefix)
@@ -316,6 +381,7 @@ void exec_start(struct exec *x, int fd, unsigned flags, const char *detach_keys,
 		start_failed(x, 125, &e);
 		return;
 	}
+	remember(x);
 	command_event(x, "exec_start");
 	if (client_fd >= 0)
 		attach(x, TAKE_FD(client_fd), flags, detach_keys, prefix, n_prefix);

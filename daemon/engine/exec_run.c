@@ -88,6 +88,8 @@ static void on_failed(void *ctx, const struct msg_failed *m)
 	if (x->handlers)
 		x->handlers->failed(x->ctx, m->exit_code, &m->err);
 	x->is_over = true;
+	if (x->monitor)
+		monitor_release(x->monitor);
 }
 
 static void on_exited(void *ctx, const struct msg_exited *m)
@@ -295,4 +297,14 @@ void exec_run_free_all(struct engine *eng)
 {
 	while (eng->first_run)
 		run_free(eng->first_run);
+}
+
+struct exec_run *exec_run_next(struct exec_run *x)
+{
+	return x->next;
+}
+
+const char *exec_run_id(const struct exec_run *x)
+{
+	return x->id;
 }

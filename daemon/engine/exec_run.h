@@ -46,6 +46,10 @@ void exec_run_resize(struct exec_run *x, uint16_t height, uint16_t width);
  */
 void exec_run_abandon(struct exec_run *x);
 
+/* The list of all runs. Return: the next run or NULL; the ID, borrowed */
+struct exec_run *exec_run_next(struct exec_run *x);
+const char *exec_run_id(const struct exec_run *x);
+
 /* kilnd ends: forget all runs; their monitors live on. */
 void exec_run_free_all(struct engine *eng);
 

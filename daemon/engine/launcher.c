@@ -240,9 +240,10 @@ static void on_hello(struct launcher *la, const struct msg_hello *m)
 	la->is_up = true;
 	la->tick_ms = TICK_FIRST_MS;
 	loop_timer_stop(la->timer);
-	parked_send(la);
+	/* In this order: what is cleaned must not be what is launched right behind it. */
 	for (struct cleaning *c = la->cleanings; c; c = c->next)
 		wire_send(la->wire, &c->msg, sizeof c->msg, NULL, 0);
+	parked_send(la);
 }
 
 static void on_message(void *ctx, const struct msg_head *head, int *fds, size_t n_fds)

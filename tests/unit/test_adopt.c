@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/engine/adopt.h"
+#include "daemon/engine/container_record.h"
+
+#include "tests/unit/unit.h"
+
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+START_TEST(a_monitor_counts_most)
+{
+	struct adopt_facts f = { .has_monitor = true, .phase = EXIT_RUNNING };
+
+	ck_assert_int_eq(adopt_decide(&f), ADOPT_RUNNING);
+	f.phase = EXIT_NONE;
+	ck_assert_int_eq(adopt_decide(&f), ADOPT_STARTING);
+	f.phase = EXIT_DONE;
+	ck_assert_int_eq(adopt_decide(&f), ADOPT_EXITED);
+}
+END_TEST
+
+START_TEST(without_a_monitor_the_record_counts)
+{
+	struct adopt_facts f = { .phase = EXIT_DONE };
+
+	ck_assert_int_eq(adopt_decide(&f), ADOPT_EXITED);
+	f.phase = EXIT_RUNNING;
+	f.is_alive = true;
+	ck_assert_int_eq(adopt_decide(&f), ADOPT_DEGRADED);
+	f.is_alive = false;
+	ck_assert_int_eq(adopt_decide(&f), ADOPT_LOST);
+	f.phase = EXIT_NONE;
+	ck_assert_int_eq(adopt_decide(&f), ADOPT_LOST);
+}
+END_TEST
+
+START_TEST(the_record_of_an_earlier_run_is_not_taken)
+{
+	struct adopt_facts f = { .phase = EXIT_DONE, .is_stale = true };
+
+	ck_assert_int_eq(adopt_decide(&f), ADOPT_LOST);
+}
+END_TEST
+
+START_TEST(the_group_must_be_named_whole)
+{
+	ck_assert(adopt_is_in_cgroup("0::/kiln/" ID "\n", ID));
+	ck_assert(adopt_is_in_cgroup("4:memory:/\n3:cpu:/kiln/" ID "/below\n", ID));
+	ck_assert(!adopt_is_in_cgroup("0::/kiln/x" ID "\n", ID));
+	ck_assert(!adopt_is_in_cgroup("0::/kiln/" ID "0\n", ID));
+	ck_assert(!adopt_is_in_cgroup("0::/user.slice\n", ID));
+	ck_assert(!adopt_is_in_cgroup("", ID));
+}
+END_TEST
+
+START_TEST(a_record_is_read_back)
+{
+	struct container *c = calloc(1, sizeof *c), *back = calloc(1, sizeof *back);
+	AUTO_STRBUF struct strbuf text = { 0 };
+	struct err e = { 0 };
+	uint64_t backoff_ms = 0;
+	bool wants_start = false;
+
+	c->state = CT_RESTARTING;
+	c->wants_running = c->has_started_once = true;
+	c->exit_code = 139;
+	c->started_wall_ns = 1700000000123456789;
+	c->restart_count = 7;
+	c->health = HEALTH_UNHEALTHY;
+	snprintf(c->error, sizeof c->error, "broken \"quotes\"");
+	container_record_emit(c, 6400, true, &text);
+	back->id = ID;
+	ck_assert_int_eq(container_record_parse(strbuf_cstr(&text), back, &backoff_ms, &wants_start, &e), 0);
+	ck_assert_int_eq(back->state, CT_RESTARTING);
+	ck_assert(back->wants_running && back->has_started_once && !back->was_stopped_by_hand);
+	ck_assert_int_eq(back->exit_code, 139);
+	ck_assert_int_eq(back->started_wall_ns, 1700000000123456789);
+	ck_assert_int_eq(back->restart_count, 7);
+	ck_assert_int_eq(back->health, HEALTH_UNHEALTHY);
+	ck_assert_str_eq(back->error, "broken \"quotes\"");
+	ck_assert_uint_eq(backoff_ms, 6400);
+	ck_assert(wants_start);
+	free(c);
+	free(back);
+}
+END_TEST
+
+START_TEST(a_record_of_an_unknown_state_is_refused)
+{
+	struct container *c = calloc(1, sizeof *c);
+	struct err e = { 0 };
+	uint64_t backoff_ms;
+	bool wants_start;
+
+	c->id = ID;
+	ck_assert_int_eq(container_record_parse("{\"state\":\"flying\"}", c, &backoff_ms, &wants_start, &e), -1);
+	ck_assert_int_eq(e.kind, ERR_INVALID);
+	ck_assert_int_eq(container_record_parse("{", c, &backoff_ms, &wants_start, &e), -1);
+	free(c);
+}
+END_TEST
+
+UNIT_MAIN("adopt", a_monitor_counts_most, without_a_monitor_the_record_counts,
+	  the_record_of_an_earlier_run_is_not_taken, the_group_must_be_named_whole, a_record_is_read_back,
+	  a_record_of_an_unknown_state_is_refused)
