@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What clients ask before they ask for anything: _ping and version.
+ * What clients ask before they ask for anything: _ping and version. The routes of info and events.
  *
  * Spec: Docker Engine API 1.51, SystemPing, SystemVersion
  */
 #include <sys/utsname.h>
 
 #include "base/own.h"
+#include "daemon/doors/docker_system.h"
 #include "daemon/doors/doors.h"
 #include "oci/image.h"
 
@@ -67,6 +68,8 @@ static void version(struct request *r)
 static const struct route routes[] = {
 	{ "GET", "/_ping", 0, ping },
 	{ "GET", "/version", 0, version },
+	{ "GET", "/info", 0, docker_info },
+	{ "GET", "/events", 0, docker_events },
 };
 
 void docker_system_door(struct server *s, struct engine *eng)
