@@ -116,12 +116,44 @@ static void find_v1(void)
 	}
 }
 
+static int write_lines(const char *file, const char *lines, struct err *e)
+{
+	AUTO_FREE char *copy = xstrdup(lines);
+	AUTO_CLOSE int fd = open(file, O_WRONLY | O_CLOEXEC);
+	char *rest = copy;
+
+	if (fd < 0)
+		return err_sys(e, "open '%s'", strrchr(file, '/') + 1);
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;)
+		if (write(fd, line, strlen(line)) < 0)
+			return err_sys(e, "set %s to '%s'", strrchr(file, '/') + 1, line);
+	return 0;
+}
+
+/* libcgroup enables controllers for every group above a new one except the root: there it is ours, when nobody has. */
+static bool enable_in_root(const char *controller)
+{
+	AUTO_FREE char *enabled = NULL;
+	char file[512], word[64], *rest;
+
+	snprintf(file, sizeof(file), "%s/cgroup.subtree_control", host.v2.mount);
+	if (file_read(AT_FDCWD, file, 4096, &enabled, NULL, ERR_IGNORED) < 0)
+		return false;
+	rest = enabled;
+	for (char *name; (name = strsep(&rest, " \n")) != NULL;)
+		if (str_eq(name, controller))
+			return true;
+	snprintf(word, sizeof(word), "+%s", controller);
+	return write_lines(file, word, ERR_IGNORED) == 0;
+}
+
 static void find_v2(void)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(v2_controllers); i++) {
+	for (size_t i = 0; host.layout.n_v1 == 0 && i < ARRAY_SIZE(v2_controllers); i++) {
 		char *mount = NULL;
 
-		if (cgroup_get_subsys_mount_point(v2_controllers[i], &mount) == 0 && str_eq(mount, host.v2.mount))
+		if (cgroup_get_subsys_mount_point(v2_controllers[i], &mount) == 0 &&
+		    str_eq(mount, host.v2.mount) && enable_in_root(v2_controllers[i]))
 			append_name(host.v2.controllers, sizeof(host.v2.controllers), v2_controllers[i]);
 		free(mount);
 	}
@@ -260,20 +292,6 @@ static bool has_controller(const char *controller)
 		if (str_eq(name, controller))
 			return true;
 	return false;
-}
-
-static int write_lines(const char *file, const char *lines, struct err *e)
-{
-	AUTO_FREE char *copy = xstrdup(lines);
-	AUTO_CLOSE int fd = open(file, O_WRONLY | O_CLOEXEC);
-	char *rest = copy;
-
-	if (fd < 0)
-		return err_sys(e, "open '%s'", strrchr(file, '/') + 1);
-	for (char *line; (line = strsep(&rest, "\n")) != NULL;)
-		if (write(fd, line, strlen(line)) < 0)
-			return err_sys(e, "set %s to '%s'", strrchr(file, '/') + 1, line);
-	return 0;
 }
 
 /* libcgroup has failed and does not tell where: find out by writing the values by hand. */
