@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,16 +74,11 @@ static int take_name(struct engine *eng, const char *asked, char out[NAME_MAX_BY
 {
 	const char *name = asked && *asked == '/' ? asked + 1 : asked;
 	const char *owner;
-	uint64_t random = 0;
 
-	if (str_is_empty(name)) {
-		getrandom(&random, sizeof random, 0);
-		for (unsigned attempt = 0;; attempt++) {
-			name_invent(random, attempt, out);
-			if (!id_by_name(eng, out))
-				return 0;
-			random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
-		}
+	for (unsigned attempt = 0; str_is_empty(name); attempt++) {
+		name_invent(name_random(), attempt, out);
+		if (!id_by_name(eng, out))
+			return 0;
 	}
 	if (name_check(name, e) < 0)
 		return -1;

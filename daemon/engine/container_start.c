@@ -282,7 +282,7 @@ static const char *exit_code_words(int32_t exit_code, const char *msg)
 {
 	if (exit_code == 127 && !strstr(msg, "executable file not found") && !strstr(msg, "no such file or directory"))
 		return ": executable file not found in $PATH";
-	if (exit_code == 126 && !strstr(msg, "permission denied") && !strstr(msg, "is a directory"))
+	if (exit_code == 126 && !strstr(msg, "permission denied"))
 		return ": permission denied";
 	return "";
 }

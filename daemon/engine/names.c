@@ -89,6 +89,14 @@ static void random_bytes(void *out, size_t n)
 	BUG(getrandom(out, n, 0) != (ssize_t)n, "getrandom");
 }
 
+uint64_t name_random(void)
+{
+	uint64_t v;
+
+	random_bytes(&v, sizeof v);
+	return v;
+}
+
 const char *name_random_id(char out[65])
 {
 	unsigned char bytes[32];

@@ -28,6 +28,12 @@ int name_check(const char *name, struct err *e);
 const char *name_invent(uint64_t random, unsigned attempt, char out[NAME_INVENT_MAX]);
 
 /**
+ * name_random() - A number from the kernel, for name_invent()
+ * Return: the number
+ */
+uint64_t name_random(void);
+
+/**
  * name_random_id() - 64 lower-case hex digits from the kernel; never all decimal in the first twelve
  *
  * A host name of digits only would be read as a number by some programs.
