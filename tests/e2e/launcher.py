@@ -273,7 +273,10 @@ class Launcher:
         return [os.path.join(d, g) for d in harness.cgroup_dirs(self.group) for g in os.listdir(d)
                 if os.path.isdir(os.path.join(d, g))]
 
-    def close(self):
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def close(self, keep=False):
         """Kills what is left. Returns what a finished run should not have left behind."""
         left = []
         for pid in harness.descendants_of(self.pid):
@@ -301,7 +304,8 @@ class Launcher:
                 pass
         for root in harness.cgroup_dirs(self.group):
             os.rmdir(root)
-        shutil.rmtree(self.dir, ignore_errors=True)
+        if not keep:
+            self.remove()
         return left
 
 

@@ -24,7 +24,11 @@ def running():
             print("--- launcher's log\n" + f.read()[-3000:])
         lc.close()
         raise
-    left = lc.close()
+    left = lc.close(keep=True)
+    with open(lc.log_path) as f:
+        log = f.read()
+    lc.remove()
+    eq([line for line in log.splitlines() if "Sanitizer" in line or "runtime error" in line], [], "sanitizers")
     eq(left, [], "left behind")
 
 
