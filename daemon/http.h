@@ -71,7 +71,7 @@ int http_feed(struct http *h, const char *data, size_t n, size_t *ret_used, bool
 /* From a callback: stop http_feed() behind what was told just now. The next call goes on. */
 void http_pause(struct http *h);
 
-/* True between the first byte of a head and the end of the message: an end of stream now is a cut-off */
+/* Return: true between the first byte of a head and the end of the message: an end of stream now is a cut-off */
 bool http_is_within(const struct http *h);
 
 /**

@@ -127,15 +127,15 @@ void server_conn_closed(struct server *s);       /* there may be room for anothe
 void conn_new(struct server *s, int fd);         /* @fd: takes */
 void conn_close(struct conn *c);                 /* the request, if any, becomes an orphan or is told */
 void conn_send(struct conn *c, const void *data, size_t n);
-size_t conn_backlog(const struct conn *c);
+size_t conn_backlog(const struct conn *c);       /* Return: bytes that the kernel has not taken */
 void conn_update_watch(struct conn *c);
 void conn_wake(struct conn *c);                  /* go on, from a clean stack */
 int conn_detach(struct conn *c, struct err *e);  /* Return: the descriptor, now the caller's; -1 with @e set */
 
 /* ---- server_request.c ---- */
-struct request *request_new(struct conn *c, const struct http_head *h);
+struct request *request_new(struct conn *c, const struct http_head *h);   /* Return: owned; request_finish() frees it */
 void request_route(struct request *r);           /* finds the handler, or replies with an error */
-bool request_wants_stream(const struct request *r);
+bool request_wants_stream(const struct request *r);  /* Return: its route takes the body as a stream */
 void request_call(struct request *r);
 void request_take_body(struct request *r, const char *data, size_t n);
 void request_body_ended(struct request *r);

@@ -61,11 +61,11 @@ struct state {
 };
 
 /* ---- state_schema.c ---- */
-int err_sqlite(struct err *e, sqlite3 *db, const char *what);
-int state_schema_upgrade(sqlite3 *db, struct err *e);
+int err_sqlite(struct err *e, sqlite3 *db, const char *what);     /* Return: -1, always */
+int state_schema_upgrade(sqlite3 *db, struct err *e);             /* Return: 0, or -1 with @e set */
 
 /* ---- state_thread.c ---- */
-int state_thread_start(struct state *s, struct err *e);
+int state_thread_start(struct state *s, struct err *e);           /* Return: 0, or -1 with @e set */
 void state_thread_stop(struct state *s);
 
 /* ---- state_ballast.c ---- */

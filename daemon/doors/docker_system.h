@@ -7,5 +7,5 @@
 #include "daemon/engine/engine.h"
 #include "daemon/server.h"
 
-void docker_info(struct request *r);
-void docker_events(struct request *r);
+void docker_info(struct request *r);             /* GET /info */
+void docker_events(struct request *r);           /* GET /events */

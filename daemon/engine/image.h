@@ -35,7 +35,7 @@ struct image {
 	size_t n_containers;         /* that use it */
 };
 
-/* All images, the newest first; those that were removed by force while a container needs them are not shown */
+/* All images, the newest first; those that were removed by force while a container needs them are not shown. Return: NULL behind the last */
 struct image *image_first(struct engine *eng);
 struct image *image_next(struct engine *eng, struct image *i);
 
