@@ -137,12 +137,13 @@ static int make_lowers(const struct str_list *in, struct arena *a, struct str_li
 static struct launch_stdio *make_stdio(const struct bundle_input *in, struct arena *a)
 {
 	const struct opt_config *c = in->options->config;
+	bool has_log = in->log_path && !str_eq(in->options->host->log_config->type, "none");
 	struct launch_stdio *s = arena_new_obj(a, struct launch_stdio);
 
 	s->tty = c->tty;
 	s->open_stdin = c->open_stdin;
 	s->stdin_once = c->stdin_once;
-	s->log_path = arena_strdup(a, in->log_path ? in->log_path : "");
+	s->log_path = arena_strdup(a, has_log ? in->log_path : "");
 	options_console_size(in->options->host, &s->height, &s->width);
 	return s;
 }
