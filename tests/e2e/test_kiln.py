@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client of its own: kiln health, ps, run, logs."""
+import json
+import os
+import signal
+import subprocess
+
+import harness
+from harness import Failed, eq, eventually, has
+
+
+def test_kiln_run(k):
+    k.busybox()
+    p = k.kiln("run", "--rm", "--network", "none", "busybox", "sh", "-c", "echo out; echo err >&2; exit 7", check=False)
+    eq((p.stdout, p.stderr, p.returncode), ("out\n", "err\n", 7))
+    eq(k.kiln("run", "--rm", "-i", "--network", "none", "busybox", "cat", input="a\nb\n").stdout, "a\nb\n")
+    cid = k.kiln("run", "-d", "--name", "kr", "-e", "A=1", "-v", "/tmp:/x:ro", "-m", "64m", "--cpus", "0.5", "--label", "a=b", "--init",
+                 "--network", "none", "busybox", "sleep", "1000").stdout.strip()
+    c = k.inspect("kr")
+    eq((c["Id"], c["HostConfig"]["Memory"], c["HostConfig"]["NanoCpus"], c["Config"]["Labels"], c["HostConfig"]["Init"]),
+       (cid, 64 << 20, 500_000_000, {"a": "b"}, True))
+    eq(k.kiln("run", "--rm", "--network", "none", "busybox", "nosuch", check=False).returncode, 127)
+    eq(k.kiln("run", "--rm", "--network", "none", "busybox", "/etc/passwd", check=False).returncode, 126)
+    p = k.kiln("run", "nosuchimage", check=False)
+    eq(p.returncode, 125)
+    has(p.stderr, "No such image: nosuchimage:latest")
+    has(k.kiln("run", "--rm", "busybox", "true").stderr, "loopback only")
+
+
+def test_kiln_run_passes_signals(k):
+    k.busybox()
+    p = subprocess.Popen([harness.BUILD + "/kiln", "run", "--rm", "--network", "none", "busybox", "sh", "-c", "trap 'exit 9' TERM; echo up; while :; do sleep 0.1; done"],
+                         env=dict(os.environ, KILN_HOST="unix://" + k.socket), stdout=subprocess.PIPE)
+    eq(p.stdout.readline(), b"up\n")
+    p.send_signal(signal.SIGTERM)
+    eq(p.wait(20), 9)
+
+
+def test_kiln_ps(k):
+    k.run("-d", "--name", "ps1", "--", "sleep", "1000")
+    k.run("--name", "ps2", "--", "true")
+    out = k.kiln("ps").stdout.splitlines()
+    eq(out[0].split(), ["CONTAINER", "ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "NAMES"])
+    eq(len(out), 2)
+    has(out[1], "ps1")
+    has(out[1], '"sleep 1000"')
+    has(k.kiln("ps", "-a").stdout, "Exited (0)")
+    eq(k.kiln("ps", "-q").stdout.strip(), k.inspect("ps1")["Id"][:12])
+    eq(len(json.loads(k.kiln("ps", "-a", "--format", "json").stdout)), 2)
+
+
+def test_kiln_logs(k):
+    k.run("--name", "lg", "--", "sh", "-c", "echo one; echo two >&2; echo three")
+    p = k.kiln("logs", "lg")
+    eq((p.stdout, p.stderr), ("one\nthree\n", "two\n"))
+    eq(k.kiln("logs", "--tail", "1", "lg").stdout, "three\n")
+    has(k.kiln("logs", "-t", "lg").stdout, "Z one")
+    p = k.kiln("logs", "nosuch", check=False)
+    eq(p.returncode, 125)
+    has(p.stderr, "No such container: nosuch")
+
+
+def test_kiln_health_command(k):
+    k.run("-d", "--name", "hh", "--restart", "always", "--health-cmd", "test ! -e /ill", "--health-interval", "200ms", "--health-retries", "1", "--", "sleep", "1000")
+    eventually("warm", lambda: k.kiln("health", check=False).returncode == 0)
+    out = k.kiln("health").stdout
+    for part in ("daemon", "launcher", "storage", "hh", "healthy", "all that should be warm is warm"):
+        has(out, part)
+    k.docker("exec", "hh", "touch", "/ill")
+    eventually("not warm", lambda: k.kiln("health", check=False).returncode == 1)
+    has(k.kiln("health", check=False).stdout, "unhealthy")
+    eq(json.loads(k.kiln("health", "--format", "json", check=False).stdout)["warm"], False)
+
+
+def test_kiln_without_a_daemon_says_what_to_do():
+    p = subprocess.run([harness.BUILD + "/kiln", "ps"], env={"KILN_HOST": "unix:///nonexistent/k.sock"}, capture_output=True, text=True)
+    eq(p.returncode, 125)
+    has(p.stderr, "no kilnd answers at 'unix:///nonexistent/k.sock'")
+
+
+def test_kiln_help():
+    p = subprocess.run([harness.BUILD + "/kiln", "--help"], capture_output=True, text=True)
+    for cmd in ("health", "logs", "ps", "run"):
+        has(p.stdout, cmd)
+        eq(subprocess.run([harness.BUILD + "/kiln", cmd, "--help"], capture_output=True).returncode, 0)
+    eq(subprocess.run([harness.BUILD + "/kiln", "run", "--nosuch"], capture_output=True).returncode, 125)
