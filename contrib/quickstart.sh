@@ -46,7 +46,7 @@ daemon_runs() { [ -r "$pid_file" ] && kill -0 "$(cat "$pid_file")" 2>/dev/null; 
 # Every process of this kilnd: its pid file, and those that name its exec root in their command line.
 processes_of() {
 	for p in /proc/[0-9]*; do
-		tr '\0' '\n' <"$p/cmdline" 2>/dev/null | grep -qxF -e "$1" -e "$1/kiln.sock" || continue
+		{ tr '\0' '\n' <"$p/cmdline" | grep -qxF -e "$1"; } 2>/dev/null || continue
 		case $(readlink "$p/exe" 2>/dev/null) in
 		*kilnd* | *kiln-runtime* | *memfd:*) echo "${p#/proc/}" ;;
 		esac
