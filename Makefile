@@ -141,11 +141,13 @@ $(B)/obj/runtime/seccomp%.o $(B)/obj/daemon/%.o: $(wildcard contrib/seccomp/defa
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(SRC_unit))
 home_of = $(firstword $(subst /, ,$(firstword $(wildcard $(foreach d,base oci runtime daemon daemon/engine \
 	daemon/doors daemon/net cli,$(d)/$(1).c)))) all)
+# Layers are read in kiln-runtime only, so libarchive is no library of oci/ for the programs; tests of oci/ need it.
+test_libs = $(LIBS_$(1)) $(if $(filter oci,$(1)),$(ARCHIVE_LIBS))
 define unit
 $(B)/unit/test_$(1): $(B)/obj/tests/unit/test_$(1).o $(call ars,$(2))
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(LINK) -o $$@ $$< -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(LIBS_$(2)) $(if $(filter oci,$(2)),$(ARCHIVE_LIBS)) $(CHECK_LIBS)
+	$$(Q)$$(LINK) -o $$@ $$< -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(call test_libs,$(2)) $(CHECK_LIBS)
 endef
 $(foreach t,$(patsubst tests/unit/test_%.c,%,$(SRC_unit)),$(eval $(call unit,$(t),$(call home_of,$(t)))))
 
@@ -159,10 +161,10 @@ define fuzz_target
 $(B)/unit/fuzz_$(1): $(B)/obj/tests/fuzz/fuzz_$(1).o $(B)/obj/tests/fuzz/driver.o $(call ars,$(2))
 	$$(call say,LD,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(LINK) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(LIBS_$(2))
+	$$(Q)$$(LINK) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(call test_libs,$(2))
 $(B)/fuzz_$(1): $(B)/obj/tests/fuzz/fuzz_$(1).o $(call ars,$(2))
 	$$(call say,LD,$$@)
-	$$(Q)$$(LINK) -fsanitize=fuzzer -o $$@ $$< -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(LIBS_$(2))
+	$$(Q)$$(LINK) -fsanitize=fuzzer -o $$@ $$< -Wl,--start-group $(call ars,$(2)) -Wl,--end-group $(call test_libs,$(2))
 endef
 $(foreach t,$(patsubst tests/fuzz/fuzz_%.c,%,$(SRC_fuzz)),$(eval $(call fuzz_target,$(t),$(call home_of,$(t)))))
 
