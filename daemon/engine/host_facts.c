@@ -63,7 +63,7 @@ static void add_device(struct walk *w, const char *path, const struct stat *st)
 
 static bool is_left_out(const char *name)
 {
-	static const char *const names[] = { "pts", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts" };
+	static const char *const names[] = { "pts", "ptmx", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (strcmp(name, names[i]) == 0)
