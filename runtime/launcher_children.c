@@ -33,7 +33,7 @@ static void clean_slot(struct launcher *l, struct slot *s)
 
 	/* A copy: the page is shared, and the check must be about what is used. */
 	memcpy(path, s->page->cgroup_path, sizeof path);
-	if (s->is_clean || s->is_exec || path[0] == '\0' || slots_has_other(&l->slots, s))
+	if (s->is_clean || s->is_exec || path[0] == '\0' || slots_count(&l->slots, s->id, s->is_exec) > 1)
 		return;
 	s->is_clean = true;
 	if (!launcher_is_group_of(path, sizeof path, s->id))
@@ -42,13 +42,12 @@ static void clean_slot(struct launcher *l, struct slot *s)
 		log_warn("launcher: container '%s': %s", s->id, e.msg);
 }
 
-static void remove_socket(struct launcher *l, const struct slot *s)
+void launcher_remove_socket(struct launcher *l, const char *id, bool is_exec)
 {
-	AUTO_FREE char *path = NULL;
+	AUTO_FREE char *path = xasprintf("%s/%s/%s.sock", l->exec_root, is_exec ? "x" : "c", id);
 
-	if (slots_has_other(&l->slots, s))
+	if (slots_count(&l->slots, id, is_exec) > 0)
 		return;
-	path = xasprintf("%s/%s/%s.sock", l->exec_root, s->is_exec ? "x" : "c", s->id);
 	if (unlink(path) < 0 && errno != ENOENT)
 		log_debug("launcher: remove '%s': %s", path, strerror(errno));
 }
@@ -56,8 +55,8 @@ static void remove_socket(struct launcher *l, const struct slot *s)
 static void end_slot(struct launcher *l, struct slot *s)
 {
 	clean_slot(l, s);
-	remove_socket(l, s);
 	slots_free(&l->slots, s);
+	launcher_remove_socket(l, s->id, s->is_exec);
 }
 
 static bool was_oom_killed(const struct slot *s)

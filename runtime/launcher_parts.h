@@ -56,6 +56,12 @@ void launcher_reap(struct launcher *l);
 void launcher_read_pokes(struct launcher *l);
 
 /**
+ * launcher_remove_socket() - Remove the socket of a monitor that is gone, unless another has the same id
+ * Return: nothing
+ */
+void launcher_remove_socket(struct launcher *l, const char *id, bool is_exec);
+
+/**
  * launcher_is_group_of() - Whether a control group's path is that of a container: its last part is the id
  * @room: how many bytes @path may have; it need not end
  * Return: that

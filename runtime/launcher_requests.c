@@ -198,8 +198,8 @@ static int on_clean(struct launcher *l, struct request *r, struct err *e)
 		err_set(&msg.err, ERR_INVALID, "clean: '%s' is no group of '%s'", msg.cgroup_path, msg.id);
 	else if (slots_is_running(&l->slots, msg.id))
 		err_set(&msg.err, ERR_CONFLICT, "clean: container '%s' is running", msg.id);
-	else
-		cgroup_remove(msg.cgroup_path, &msg.err);
+	else if (cgroup_remove(msg.cgroup_path, &msg.err) == 0)
+		launcher_remove_socket(l, msg.id, false);
 	launcher_tell(l, &msg, sizeof msg, -1);
 	return 0;
 }

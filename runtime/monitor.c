@@ -178,7 +178,8 @@ static int open_listener(const struct start *s, struct monitor *m, struct err *e
 	AUTO_CLOSE int dir = -1;
 
 	*slash = '\0';
-	if (path_mkdirs(AT_FDCWD, dir_path, 0700, e) < 0 || path_open_dir(AT_FDCWD, dir_path, 0, &dir, e) < 0)
+	if (path_open_dir(AT_FDCWD, dir_path, 0, &dir, ERR_IGNORED) < 0 &&
+	    (path_mkdirs(AT_FDCWD, dir_path, 0700, e) < 0 || path_open_dir(AT_FDCWD, dir_path, 0, &dir, e) < 0))
 		return err_wrap(e, "monitor's socket");
 	unlinkat(dir, slash + 1, 0);
 	if (fd_listen_unix(dir, slash + 1, SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, &m->listen_fd, e) < 0)

@@ -95,15 +95,16 @@ struct slot *slots_by_init(struct slots *t, pid_t init)
 	return NULL;
 }
 
-bool slots_has_other(struct slots *t, const struct slot *s)
+size_t slots_count(struct slots *t, const char *id, bool is_exec)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		const struct slot *o = &t->v[i];
+	size_t n = 0;
 
-		if (o != s && o->in_use && o->is_exec == s->is_exec && strcmp(o->id, s->id) == 0)
-			return true;
+	for (size_t i = 0; i < t->n; i++) {
+		const struct slot *s = &t->v[i];
+
+		n += s->in_use && s->is_exec == is_exec && strcmp(s->id, id) == 0;
 	}
-	return false;
+	return n;
 }
 
 bool slots_is_running(struct slots *t, const char *id)

@@ -77,5 +77,5 @@ void slots_keep_only(struct slots *t, size_t index);
 /* Return: the slot in use, or NULL */
 struct slot *slots_by_monitor(struct slots *t, pid_t monitor);
 struct slot *slots_by_init(struct slots *t, pid_t init);              /* whose end is not recorded */
-bool slots_has_other(struct slots *t, const struct slot *s);          /* another slot of the same container */
+size_t slots_count(struct slots *t, const char *id, bool is_exec);    /* in use for that container or exec */
 bool slots_is_running(struct slots *t, const char *id);               /* a container whose end is not recorded */

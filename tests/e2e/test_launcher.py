@@ -424,6 +424,33 @@ def test_launcher_replaced_by_newer():
         eq(descendants_of(old_pid), [])
 
 
+def test_launcher_killed_and_replaced():
+    """kill -9 of the launcher: containers and monitors do not notice; the next one cleans up."""
+    with running() as lc:
+        m, n = lc.launch("sleep", "100"), lc.launch("sleep", "100")
+        left = descendants_of(lc.pid)
+        kill9(lc.pid)
+        lc.proc.wait()
+        eq(m.status()[0].phase, L.RUNNING)
+        kill9(m.pid)
+        eq(m.exited().code, 137)
+        m.release()
+        eq(m.recv()[0], 0)
+        eq(os.path.exists(m.socket_path), True)
+        lc.start()
+        eq(os.path.exists(m.socket_path), False, "the dead socket is swept")
+        eq(n.status()[0].phase, L.RUNNING, "the living one is not")
+        lc.kilnd.send(L.CLEAN, struct.pack("=65s256s3x512x", m.id.encode(), f"{lc.group}/{m.id}".encode()))
+        eq(struct.unpack_from("=I", lc.kilnd.expect(L.CLEANED)[0], 324)[0], 0, "clean")
+        x = lc.exec(n, "true")
+        eq(x.finish(), 0)
+        kill9(n.pid)
+        eq(n.finish(), 137)
+        eventually("all processes end", lambda: not any(is_alive(p) for p in left))
+        lc.kilnd.send(L.CLEAN, struct.pack("=65s256s3x512x", n.id.encode(), f"{lc.group}/{n.id}".encode()))
+        eq(struct.unpack_from("=I", lc.kilnd.expect(L.CLEANED)[0], 324)[0], 0, "clean")
+
+
 def test_launcher_restart_of_a_container_at_once():
     with running() as lc:
         spec = lc.spec(["sh", "-c", "echo again; exit 4"])
