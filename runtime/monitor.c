@@ -289,7 +289,6 @@ static void settle(struct start *s, struct monitor *m, struct launched *l)
 
 static void fail(struct monitor *m, const struct launch_failure *f, const struct err *e)
 {
-	AUTO_FREE char *text = xasprintf("%s\r\n", e->msg);
 	int64_t now_ns = clock_mono_ns();
 
 	m->failure = (struct msg_failed){
@@ -300,8 +299,6 @@ static void fail(struct monitor *m, const struct launch_failure *f, const struct
 	m->is_reported = true;
 	m->close_due_ns = now_ns + MONITOR_CLOSE_NS;
 	m->news |= NEWS_FAILED;
-	if (m->is_exec && m->streams)
-		streams_say(m->streams, text, now_ns);
 }
 
 static int start_program(struct start *s, struct monitor *m, struct err *e)

@@ -386,13 +386,6 @@ void streams_stop(struct streams *s)
 		end_output(s, i);
 }
 
-void streams_say(struct streams *s, const char *text, int64_t now_ns)
-{
-	for (struct client *c = s->clients; c; c = c->next)
-		client_send(c, CLIENT_STDOUT, text, strlen(text), now_ns);
-	free_gone_clients(s);
-}
-
 bool streams_has_stdin(const struct streams *s)
 {
 	return s->config.has_stdin;

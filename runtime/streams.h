@@ -102,12 +102,6 @@ bool streams_is_drained(const struct streams *s);
 void streams_stop(struct streams *s);
 
 /**
- * streams_say() - Put a text of our own into the clients' standard output
- * Return: nothing
- */
-void streams_say(struct streams *s, const char *text, int64_t now_ns);
-
-/**
  * streams_n_clients() - How many are attached
  * Return: that
  */
