@@ -45,7 +45,7 @@ static int namespace_plan(const struct oci_namespace *ns, uint64_t *flags, struc
 	return err_set(e, ERR_UNSUPPORTED, "type '%s' is not supported", ns->type);
 }
 
-static int namespaces_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struct err *e)
+static int namespaces_plan(const struct oci_linux *lin, bool is_v2, struct launch_plan_stages *s, struct err *e)
 {
 	for (size_t i = 0; i < lin->n_namespaces; i++)
 		if (namespace_plan(&lin->namespaces[i], &s->clone_flags, e) < 0)
@@ -54,7 +54,7 @@ static int namespaces_plan(const struct oci_linux *lin, struct launch_plan_stage
 		return err_set(e, ERR_UNSUPPORTED, "linux.namespaces: a container without a mount namespace is not supported");
 	/* always, whatever the document says: the host's groups are nobody's business in there */
 	s->clone_flags |= CLONE_NEWCGROUP;
-	if (!cgroup_layout()->is_v2) {
+	if (!is_v2) {
 		s->clone_flags &= ~(uint64_t)CLONE_NEWCGROUP;
 		s->unshares_cgroup = true;
 	}
@@ -260,18 +260,18 @@ static int process_part(const struct launch_spec *spec, const struct launch_stdi
 }
 
 /* Everything that needs no descriptor. */
-static int plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio, struct arena *a,
-		     struct launch_plan *plan, struct err *e)
+static int plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio,
+		     const struct cgroup_layout *layout, struct arena *a, struct launch_plan *plan, struct err *e)
 {
 	struct launch_plan_stages *s = &plan->stages;
 
 	s->root.tree_fd = -1;
 	if (spec->config == NULL)
 		return err_set(e, ERR_INVALID, "config: it is missing");
-	if (refuse(spec->config, e) < 0 || namespaces_plan(spec->config->linux_, s, e) < 0 ||
+	if (refuse(spec->config, e) < 0 || namespaces_plan(spec->config->linux_, layout->is_v2, s, e) < 0 ||
 	    host_plan(spec->config, a, s, e) < 0 || root_plan_make(spec, a, &s->root, e) < 0)
 		return -1;
-	if (mounts_plan(spec->config, cgroup_layout(), a, &s->ops, &s->n_ops, e) < 0)
+	if (mounts_plan(spec->config, layout, a, &s->ops, &s->n_ops, e) < 0)
 		return -1;
 	return process_part(spec, stdio, a, &s->process, e);
 }
@@ -313,7 +313,7 @@ int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_
 {
 	struct launch_plan *plan = plan_new(bind_fds, n_bind_fds, arena);
 
-	if (plan_make(spec, stdio, arena, plan, e) < 0 || plan_open(spec, plan, e) < 0) {
+	if (plan_make(spec, stdio, cgroup_layout(), arena, plan, e) < 0 || plan_open(spec, plan, e) < 0) {
 		launch_plan_done(plan);
 		return -1;
 	}
@@ -321,12 +321,12 @@ int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_
 	return 0;
 }
 
-int launch_plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio, struct arena *arena,
-		     struct launch_plan **ret, struct err *e)
+int launch_plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio,
+		     const struct cgroup_layout *layout, struct arena *arena, struct launch_plan **ret, struct err *e)
 {
 	struct launch_plan *plan = plan_new(NULL, 0, arena);
 
-	if (plan_make(spec, stdio, arena, plan, e) < 0)
+	if (plan_make(spec, stdio, layout, arena, plan, e) < 0)
 		return -1;
 	*ret = plan;
 	return 0;

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+struct cgroup_layout;
 struct launch_spec;
 struct launch_plan;
 struct strbuf;
@@ -45,11 +46,13 @@ int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_
 /**
  * launch_plan_make() - The pure part of launch_plan_build(): nothing is opened and no group is made
  *
+ * @layout: borrows; the control groups of the host
+ *
  * For tests and for printing; such a plan cannot be launched.
  * Return: 0, or -1 with @e set
  */
-int launch_plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio, struct arena *arena,
-		     struct launch_plan **ret, struct err *e);
+int launch_plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio,
+		     const struct cgroup_layout *layout, struct arena *arena, struct launch_plan **ret, struct err *e);
 
 /**
  * launch_plan_done() - Close what the plan holds; remove the group unless a launch has succeeded. NULL is fine

@@ -180,8 +180,12 @@ static int filter_plan(const struct process_source *src, struct arena *a, struct
 		.caps = ret->caps.bounding,
 	};
 
-	if (src->data_root != NULL)
+	if (src->data_root != NULL) {
 		seccomp.cache_dir = arena_printf(a, "%s/seccomp", src->data_root);
+		/* a document of ours that says nothing does not mean none */
+		if (seccomp.profile == NULL)
+			seccomp.profile = "default";
+	}
 	return seccomp_filter(&seccomp, a, &ret->filter, e);
 }
 

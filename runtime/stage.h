@@ -23,10 +23,10 @@ enum stage {
 	STAGE_USERS,              /* names become numbers, by the root's own /etc/passwd and /etc/group */
 	STAGE_STDIO,              /* descriptors 0, 1, 2 and the controlling terminal */
 	STAGE_CHDIR,              /* before the powers go: a user may not be able to enter its own directory */
-	STAGE_SECCOMP_EARLY,      /* without no_new_privs the filter needs a power that STAGE_CAPS takes away */
-	STAGE_IDS,
-	STAGE_CAPS,
+	STAGE_IDS,                /* bounding set, groups, user; the permitted set is kept for the next two */
 	STAGE_PDEATHSIG,
+	STAGE_SECCOMP_EARLY,      /* without no_new_privs loading needs CAP_SYS_ADMIN, which STAGE_CAPS takes away */
+	STAGE_CAPS,
 	STAGE_SECCOMP_LATE,       /* with no_new_privs: last */
 	STAGE_EXEC,
 	STAGES_

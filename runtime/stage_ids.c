@@ -115,27 +115,6 @@ void stage_chdir(struct stage_ctx *c, const struct process_plan *p)
 }
 
 /*
- * STAGE_SECCOMP_EARLY and _LATE: the same filter, at one of two places.
- * Must: be early without no_new_privs (loading needs CAP_SYS_ADMIN, else EACCES) and late with it.
- * Must not: be followed by a system call that a sensible profile forbids: what comes after is setgroups,
- * setresgid, setresuid, capset, prctl, close, execve and the report of a failure.
- */
-void stage_seccomp(struct stage_ctx *c, const struct process_plan *p, enum stage at)
-{
-	bool is_now = (at == STAGE_SECCOMP_LATE) == p->no_new_privs;
-
-	stage_enter(c, at);
-	if (!is_now)
-		return;
-	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		stage_die(c, "set no_new_privs", NULL);
-	if (p->filter.len == 0)
-		return;
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &p->filter) < 0)
-		stage_die(c, "load the seccomp filter", NULL);
-}
-
-/*
  * STAGE_IDS. Must: set the groups always, also to nothing but the primary one (CVE-2022-2989); keep the
  * capabilities over the change of user, STAGE_CAPS decides about them.
  * Must not: leave a saved id behind.
@@ -159,27 +138,61 @@ void stage_ids(struct stage_ctx *c, const struct process_plan *p)
 		stage_die(c, "set the user", NULL);
 }
 
-/*
- * STAGE_CAPS. Must: set exactly the plan's sets; the inheritable one holds nothing but what is ambient
- * (CVE-2022-29162).
- * Must not: leave KEEPCAPS on.
- */
-void stage_caps(struct stage_ctx *c, const struct process_plan *p)
+static int stage_capset(uint64_t permitted, uint64_t effective, uint64_t inheritable)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 
-	stage_enter(c, STAGE_CAPS);
 	for (int half = 0; half < 2; half++) {
-		data[half].effective = (uint32_t)(p->caps.effective >> 32 * half);
-		data[half].permitted = (uint32_t)(p->caps.permitted >> 32 * half);
-		data[half].inheritable = (uint32_t)(p->caps.inheritable >> 32 * half);
+		data[half].effective = (uint32_t)(effective >> 32 * half);
+		data[half].permitted = (uint32_t)(permitted >> 32 * half);
+		data[half].inheritable = (uint32_t)(inheritable >> 32 * half);
 	}
-	if (syscall(SYS_capset, &head, data) < 0)
+	return (int)syscall(SYS_capset, &head, data);
+}
+
+/* A change of user has emptied the effective set; loading without no_new_privs needs one power of it back. */
+static void stage_regain(const struct stage_ctx *c, const struct process_plan *p)
+{
+	uint64_t set = p->caps.permitted | 1ull << CAP_SYS_ADMIN;
+
+	if (!p->no_new_privs && p->identity.uid != 0 && stage_capset(set, set, p->caps.inheritable) < 0)
+		stage_die(c, "raise the power to load a seccomp filter", NULL);
+}
+
+/*
+ * STAGE_SECCOMP_EARLY and _LATE: the same filter, at one of two places.
+ * Must: be early without no_new_privs (loading needs CAP_SYS_ADMIN, else EACCES) and late with it.
+ * Must not: be followed by a system call that a profile might forbid: behind the early one come capset (and prctl
+ * where there are ambient capabilities), execve and, when that fails, the report of it.
+ */
+void stage_seccomp(struct stage_ctx *c, const struct process_plan *p, enum stage at)
+{
+	bool is_now = (at == STAGE_SECCOMP_LATE) == p->no_new_privs;
+
+	stage_enter(c, at);
+	if (!is_now)
+		return;
+	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		stage_die(c, "set no_new_privs", NULL);
+	if (p->filter.len == 0)
+		return;
+	stage_regain(c, p);
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &p->filter) < 0)
+		stage_die(c, "load the seccomp filter", NULL);
+}
+
+/*
+ * STAGE_CAPS. Must: set exactly the plan's sets; the inheritable one holds nothing but what is ambient
+ * (CVE-2022-29162). execve clears KEEPCAPS.
+ * Must not: come before the bounding set is cut, which takes CAP_SETPCAP.
+ */
+void stage_caps(struct stage_ctx *c, const struct process_plan *p)
+{
+	stage_enter(c, STAGE_CAPS);
+	if (stage_capset(p->caps.permitted, p->caps.effective, p->caps.inheritable) < 0)
 		stage_die(c, "set the capabilities", NULL);
-	if (prctl(PR_SET_KEEPCAPS, 0) < 0)
-		stage_die(c, "set the capabilities", NULL);
-	for (unsigned cap = 0; cap <= p->caps.last; cap++)
+	for (unsigned cap = 0; p->caps.ambient != 0 && cap <= p->caps.last; cap++)
 		if ((p->caps.ambient >> cap & 1) != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
 			stage_die(c, "set the ambient capabilities", NULL);
 }

@@ -31,12 +31,13 @@ _Noreturn void stage_process(struct stage_ctx *c, struct process_plan *p)
 	stage_users(c, p);
 	stage_stdio(c, p);
 	stage_chdir(c, p);
-	stage_seccomp(c, p, STAGE_SECCOMP_EARLY);
 	stage_ids(c, p);
-	stage_caps(c, p);
+	/* Must: the program outlives the monitor. A profile may forbid prctl, so it is now */
 	stage_enter(c, STAGE_PDEATHSIG);
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		stage_die(c, "outlive the parent", NULL);
+	stage_seccomp(c, p, STAGE_SECCOMP_EARLY);
+	stage_caps(c, p);
 	stage_seccomp(c, p, STAGE_SECCOMP_LATE);
 	if (p->wants_init)
 		stage_init(c, p);
