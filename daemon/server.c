@@ -15,6 +15,7 @@
 
 #define ACCEPT_AT_ONCE   64
 #define ACCEPT_RETRY_MS  200
+#define COMPLAIN_MS      10000
 
 static void set_accepting(struct server *s, bool on)
 {
@@ -44,6 +45,16 @@ void server_conn_closed(struct server *s)
 	}
 }
 
+static void complain(struct server *s)
+{
+	int64_t now_ms = loop_now_ms(s->l);
+
+	if (s->complained_ms && now_ms - s->complained_ms < COMPLAIN_MS)
+		return;
+	s->complained_ms = now_ms;
+	log_warn("%zu connections: no more are accepted until one ends", s->n_conns);
+}
+
 static void on_listener(void *ctx, unsigned events)
 {
 	struct listener *li = ctx;
@@ -54,7 +65,7 @@ static void on_listener(void *ctx, unsigned events)
 		int fd;
 
 		if (s->n_conns >= s->max_conns) {
-			log_warn("%zu connections: no more are accepted until one ends", s->n_conns);
+			complain(s);
 			set_accepting(s, false);
 			return;
 		}
@@ -83,6 +94,7 @@ int server_new(struct loop *l, struct server **ret, struct err *e)
 	s->l = l;
 	/* The other half of the descriptors is for what the requests ask for. */
 	s->max_conns = nofile.rlim_cur / 2 < MAX_CONNS ? nofile.rlim_cur / 2 : MAX_CONNS;
+	s->incoming_ms = INCOMING_MS;
 	s->is_accepting = true;
 	s->resume = loop_timer_new(l, "accept again", on_resume, s);
 	*ret = s;

@@ -163,7 +163,7 @@ static void begin_request(struct conn *c)
 	else if (c->req && !c->is_closed) {
 		if (h->expects_continue && c->in.len <= 1)
 			conn_send(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
-		loop_timer_start(c->timer, INCOMING_MS, 0);
+		loop_timer_start(c->timer, c->s->incoming_ms, 0);
 	}
 }
 
@@ -223,7 +223,7 @@ static void feed(struct conn *c)
 		end_of_message(c);
 	else if (c->state == CONN_HEAD && http_is_within(c->http) && used > 0 && !c->is_head_timed) {
 		c->is_head_timed = true;
-		loop_timer_start(c->timer, INCOMING_MS, 0);
+		loop_timer_start(c->timer, c->s->incoming_ms, 0);
 	}
 }
 
@@ -317,7 +317,7 @@ static void conn_read(struct conn *c)
 		return;
 	}
 	if (c->state == CONN_BODY && c->req && !request_wants_stream(c->req))
-		loop_timer_start(c->timer, INCOMING_MS, 0);
+		loop_timer_start(c->timer, c->s->incoming_ms, 0);
 	strbuf_add(&c->in, c->s->read_buffer, (size_t)n);
 	conn_process(c);
 }

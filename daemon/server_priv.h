@@ -115,8 +115,10 @@ struct server {
 	size_t n_doors;
 	struct conn *conns;
 	size_t n_conns, max_conns;
+	uint64_t incoming_ms;        /* INCOMING_MS; tests are less patient */
 	struct loop_timer *resume;   /* accepting stopped because descriptors ran out */
 	bool is_accepting;
+	int64_t complained_ms;       /* when the log was told that there are too many connections */
 	char read_buffer[READ_BODY_BYTES];
 };
 
