@@ -117,6 +117,8 @@ static const char *match_param(struct request *r, const char *pattern, const cha
 	size_t len;
 
 	BUG(!close || r->n_params == MAX_PARAMS, "pattern '%s'", pattern);
+	if (**path == '/')   /* docker's names begin with a slash, and clients may send it: "/containers//web/json" */
+		(*path)++;
 	is_multi = close - pattern > 4 && strncmp(close - 3, "...", 3) == 0;
 	if (is_multi) {
 		size_t all = strlen(*path), tail = strlen(close + 1);

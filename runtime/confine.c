@@ -147,6 +147,9 @@ static int drop_capabilities(bool keeps_kill, struct err *e)
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct sets[2] = { 0 };
 
+	/* The bounding set too, while CAP_SETPCAP is there; EINVAL is the end of the kernel's list. */
+	for (int cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0; cap++)
+		;
 	if (keeps_kill)
 		sets[0].permitted = sets[0].effective = 1u << CAP_KILL;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 || syscall(SYS_capset, &head, sets) < 0)

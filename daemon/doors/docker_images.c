@@ -129,10 +129,10 @@ static bool is_listed(const struct listing *l, const struct image *i)
 
 static int newer_first(const void *a, const void *b)
 {
-	int64_t x = image_created_ns(*(struct image *const *)a);
-	int64_t y = image_created_ns(*(struct image *const *)b);
+	const struct image *x = *(struct image *const *)a, *y = *(struct image *const *)b;
+	int64_t x_ns = image_created_ns(x), y_ns = image_created_ns(y);
 
-	return x < y ? 1 : x > y ? -1 : 0;
+	return x_ns != y_ns ? (x_ns < y_ns) - (x_ns > y_ns) : strcmp(x->id, y->id);
 }
 
 static struct image **sorted(struct engine *eng, struct arena *a, size_t *ret_n)

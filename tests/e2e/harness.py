@@ -305,6 +305,7 @@ class Kiln:
         if not CLIS:
             raise Failed("no docker CLI found")
         is_bytes = isinstance(input, bytes)
+        input = input.encode() if isinstance(input, str) else input
         p = subprocess.run([cli or CLIS[0], *args], input=input, capture_output=True, timeout=timeout, env=e,
                            stdin=subprocess.DEVNULL if input is None else None)
         if not is_bytes or check:
@@ -418,7 +419,7 @@ class Kiln:
     def snapshot(self):
         launcher = self.launcher_pid()
         return {
-            "mounts": mounts(),
+            "mounts": [m for m in mounts() if m.startswith(self.dir)],   # others' come and go beside us
             "kilnd fds": len(os.listdir(f"/proc/{self.proc.pid}/fd")),
             "kilnd threads": len(os.listdir(f"/proc/{self.proc.pid}/task")),
             "launcher fds": len(os.listdir(f"/proc/{launcher}/fd")) if launcher else 0,

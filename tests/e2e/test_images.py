@@ -253,7 +253,7 @@ def test_ambiguous_document_is_refused(k):
 
 def test_truncated_archive(k):
     whole = harness.busybox_archive("trunc:1")
-    for n in (0, 1, 511, 512, 1000, len(whole) // 2, len(whole) - 3000):
+    for n in (0, 1, 511, 512, 1000, len(whole) // 2, len(whole) - 12000):   # the last 10 KiB may be padding
         refused(k, whole[:n])
     packed = gzip.compress(whole)
     for n in (10, len(packed) // 2, len(packed) - 4):

@@ -87,17 +87,19 @@ def test_etc_files(k):
 
 
 def test_nothing_mounted_on_the_host(k):
-    before = harness.mounts()
-    cid = k.run("-d", "--tmpfs", "/x", "-v", "/tmp:/y", "--", "sleep", "1000").stdout.strip()
-    eq(harness.mounts(), before)
-    k.docker("rm", "-f", cid)
-    eq(harness.mounts(), before)
+    def ours():
+        with open("/proc/self/mountinfo") as f:
+            return [l for l in f if k.dir in l or " overlay " in l]
+
+    before = ours()
+    k.run("-d", "--tmpfs", "/x", "-v", "/tmp:/y", "--", "sleep", "1000")
+    eq(ours(), before)
 
 
 def test_no_host_descriptor_inside(k):
-    out = sh(k, cmd="ls -l /proc/self/fd | sed 's/.*-> //'")
-    for line in out.splitlines()[1:]:
-        if not re.match(r"^(pipe:|/dev/|socket:|/proc/\d+/fd)", line):
+    out = sh(k, cmd="for f in /proc/1/fd/* /proc/$$/fd/*; do readlink $f; done; true")
+    for line in out.splitlines():
+        if not re.match(r"^(pipe:|/dev/null|/dev/pts/)", line):
             raise Failed(f"descriptor {line!r} in a container")
 
 

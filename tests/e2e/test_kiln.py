@@ -50,7 +50,7 @@ def test_kiln_ps(k):
 
 
 def test_kiln_logs(k):
-    k.run("--name", "lg", "--", "sh", "-c", "echo one; echo two >&2; echo three")
+    k.run("--name", "lg", "--", "sh", "-c", "echo one; sleep 0.2; echo two >&2; sleep 0.2; echo three")
     p = k.kiln("logs", "lg")
     eq((p.stdout, p.stderr), ("one\nthree\n", "two\n"))
     eq(k.kiln("logs", "--tail", "1", "lg").stdout, "three\n")

@@ -397,8 +397,8 @@ def test_launcher_kill_monitor_at_any_time():
             outcomes.add((r.phase, r.code))
             eq(r.phase != L.RUNNING, True, "a record that says running for ever")
             if r.phase == L.DONE:
-                # 137: it was killed between clone and exec, with its monitor
-                eq(r.code in (42, 137), True, f"code {r.code}")
+                # 137, 125: it was killed between clone and exec, with its monitor, or saw it die
+                eq(r.code in (42, 125, 137), True, f"code {r.code}")
             m.close()
             lc.kilnd.close()
             lc.kilnd = lc.connect()

@@ -349,8 +349,11 @@ def test_every_run_flag_is_done_or_refused(k):
             args = [flag] + [v.format(dir=k.dir) for v in value or []]
             if os.path.exists(k.dir + "/cid"):
                 os.unlink(k.dir + "/cid")
-            net = [] if flag in ("--network", "--ip", "--ip6", "--network-alias", "--link-local-ip", "--mac-address", "--link",
-                                 "--publish", "--publish-all", "--add-host", "--dns") else ["--network", "none"]
+            net = ["--network", "none"]
+            if flag in ("--ip", "--ip6", "--network-alias", "--link-local-ip", "--link"):   # the client sends them for a network of one's own only
+                net = ["--network", "mine"]
+            elif flag in ("--network", "--mac-address", "--publish", "--publish-all", "--add-host", "--dns"):
+                net = []
             rm = [] if flag == "--restart" or flag == "--rm" else ["--rm"]
             p = k.docker("run", *rm, *net, *args, "busybox", "true", cli=cli, check=False)
             if flag in DONE and p.returncode != 0:

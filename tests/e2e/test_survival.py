@@ -23,17 +23,17 @@ def monitor_of(k, name):
 
 def test_kill_kilnd_containers_go_on(own):
     k = own.start()
-    k.run("-d", "--name", "on", "--", "sh", "-c", "while :; do date +%s%N >>/t; sleep 0.05; done")
+    k.run("-d", "--name", "on", "--", "sh", "-c", "while :; do cut -d' ' -f1 /proc/uptime >>/t; sleep 0.05; done")
     pid = k.state("on")["Pid"]
     k.kill9()
     time.sleep(1)
     eq(harness.is_alive(pid), True)
     k.start()
     eq(k.state("on")["Pid"], pid)
-    times = [int(t) for t in k.docker("exec", "on", "cat", "/t").stdout.split()]
+    times = [float(t) for t in k.docker("exec", "on", "cat", "/t").stdout.split()]
     gap = max(b - a for a, b in zip(times, times[1:]))
-    if gap > 800_000_000:
-        raise Failed(f"the container stood still for {gap / 1e6} ms")
+    if gap > 0.8:
+        raise Failed(f"the container stood still for {gap} s")
 
 
 def test_kill_kilnd_no_output_is_lost(own):
