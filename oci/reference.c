@@ -213,9 +213,10 @@ char *reference_canonical(const struct reference *r, struct arena *a)
 
 char *reference_familiar_name(const struct reference *r, struct arena *a)
 {
-	const char *rest;
+	const char *rest, *slash = strchr(r->path, '/');
 
-	if (!str_eq(r->domain, DEFAULT_DOMAIN))
+	/* "docker.io/a.b/c" keeps its domain: "a.b/c" would be on another one */
+	if (!str_eq(r->domain, DEFAULT_DOMAIN) || (slash && is_domain(r->path, (size_t)(slash - r->path))))
 		return arena_printf(a, "%s/%s", r->domain, r->path);
 	/* "library/x/y" keeps its prefix: "x/y" would mean something else */
 	rest = r->path + strlen(OFFICIAL);

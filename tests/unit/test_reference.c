@@ -37,6 +37,7 @@ START_TEST(names_are_normalised)
 	check("docker.io/library/busybox", "docker.io/library/busybox:latest", "busybox:latest");
 	check("index.docker.io/library/busybox", "docker.io/library/busybox:latest", "busybox:latest");
 	check("library/busybox", "docker.io/library/busybox:latest", "busybox:latest");
+	check("docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest");
 	check("docker.io/library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest");
 }
 END_TEST
