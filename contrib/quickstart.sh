@@ -187,6 +187,7 @@ wait_for_healthy() {
 		[ "${state%% *}" = healthy ] && [ "$pid" != "${1:-0}" ] && break
 		[ $(($(now_ms) - begin)) -lt 60000 ] || {
 			client logs "$name" >&2 || :
+			client inspect -f '{{range .State.Health.Log}}{{.ExitCode}} {{.Output}}{{end}}' "$name" >&2 || :
 			die "the container is not healthy after a minute (state: $state)" "log: $data_root/kilnd.log"
 		}
 		sleep 0.1
