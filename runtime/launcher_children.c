@@ -156,8 +156,7 @@ static void act_on_poke(struct launcher *l, const struct poke *p, int *fds, size
 		for (size_t i = 0; i < n_fds; i++)
 			s->held_fds[i] = TAKE_FD(fds[i]);
 	} else if (p->op == POKE_ENDED && atomic_load(&s->page->is_recorded)) {
-		close_fd(&s->held_fds[0]);
-		close_fd(&s->held_fds[1]);
+		slots_drop_held(s);
 		clean_slot(l, s);
 	}
 }
@@ -165,10 +164,10 @@ static void act_on_poke(struct launcher *l, const struct poke *p, int *fds, size
 void launcher_read_pokes(struct launcher *l)
 {
 	for (;;) {
-		int fds[POKE_FDS_MAX] = { -1, -1 };
+		int fds[POKE_FDS_] = { -1, -1, -1 };
 		size_t n_fds = 0;
 		struct poke p;
-		ssize_t n = fd_recv_msg(l->poke[0], &p, sizeof p, fds, POKE_FDS_MAX, &n_fds);
+		ssize_t n = fd_recv_msg(l->poke[0], &p, sizeof p, fds, POKE_FDS_, &n_fds);
 
 		if (n < 0 && errno == EMSGSIZE)
 			continue;
@@ -199,7 +198,7 @@ size_t launcher_poll_orphans(struct launcher *l, struct pollfd *set, size_t n)
 	size_t used = 0, at = 0;
 
 	for (struct slot *s = next_orphan(l, &at); s; s = next_orphan(l, &at)) {
-		for (int i = 0; i < 2 && used < n; i++) {
+		for (int i = POKE_FD_OUT; i <= POKE_FD_ERR && used < n; i++) {
 			if (s->held_fds[i] >= 0)
 				set[used++] = (struct pollfd){ .fd = s->held_fds[i], .events = POLLIN };
 		}
@@ -213,7 +212,7 @@ void launcher_drain_orphans(struct launcher *l)
 	size_t at = 0;
 
 	for (struct slot *s = next_orphan(l, &at); s; s = next_orphan(l, &at)) {
-		for (int i = 0; i < 2; i++) {
+		for (int i = POKE_FD_OUT; i <= POKE_FD_ERR; i++) {
 			ssize_t n = s->held_fds[i] >= 0 ? read(s->held_fds[i], junk, sizeof junk) : -1;
 
 			/* The end; or a terminal that nobody has open, whose closing hangs up nobody. */

@@ -31,7 +31,6 @@
 #include "runtime/launch.h"
 #include "runtime/monitor_parts.h"
 #include "runtime/plan.h"
-#include "runtime/poke.h"
 
 #define STALL_NS            (30 * 1000000000LL)
 #define DEFAULT_DETACH_KEYS "\x10\x11"
@@ -256,13 +255,16 @@ static int run(struct start *s, struct launched *ret, struct err *e)
 	return rc;
 }
 
-/* The launcher keeps copies of our ends, so that our death kills no program by SIGPIPE or SIGHUP. */
-static void hold_output(const struct monitor *m, int out_fd, int err_fd)
+/* The launcher keeps copies of our ends, so that our death kills no program by SIGPIPE, SIGHUP or an end of input. */
+static void hold_stdio(const struct start *s, const struct monitor *m)
 {
 	struct poke p = { .op = POKE_HOLD, .slot = m->slot_index };
-	int fds[POKE_FDS_MAX] = { out_fd, err_fd };
+	bool may_end = m->is_exec || s->stdio->stdin_once || s->ours[0] < 0;
+	int fds[POKE_FDS_] = {
+		[POKE_FD_OUT] = s->ours[1], [POKE_FD_ERR] = s->ours[2], [POKE_FD_IN] = s->ours[0],
+	};
 
-	if (fd_send_msg(m->poke_fd, &p, sizeof p, fds, err_fd >= 0 ? 2 : 1) < 0)
+	if (fd_send_msg(m->poke_fd, &p, sizeof p, fds, m->is_tty ? 1 : may_end ? 2 : 3) < 0)
 		log_warn("monitor: tell the launcher: %s, going on", strerror(errno));
 }
 
@@ -279,7 +281,7 @@ static void settle(struct start *s, struct monitor *m, struct launched *l)
 		log_warn("monitor: %s, going on", e.msg);
 	if (m->is_tty)
 		s->ours[1] = TAKE_FD(l->pty_fd);
-	hold_output(m, s->ours[1], s->ours[2]);
+	hold_stdio(s, m);
 	m->news |= NEWS_STARTED;
 	monitor_send_news(m);
 	if (s->exec && s->exec->timeout_ms > 0)
@@ -326,6 +328,7 @@ static void monitor_init(struct monitor *m, const struct monitor_args *a)
 		.report_due_ns = MONITOR_NEVER, .stop_due_ns = MONITOR_NEVER, .close_due_ns = MONITOR_NEVER,
 	};
 	snprintf(m->id, sizeof m->id, "%s", a->id);
+	a->page->init = 0;   /* touched: the kernel's write at clone must not have to fault */
 	fd_set_nonblock(m->control_fd, true);
 	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_NAME, "kiln-monitor");

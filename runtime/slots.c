@@ -44,7 +44,7 @@ int slots_take(struct slots *t, const char *id, bool is_exec, int record_fd, siz
 	}
 	s = &t->v[i];
 	*s = (struct slot){ .in_use = true, .is_exec = is_exec, .record_fd = record_fd,
-			    .held_fds = { -1, -1 } };
+			    .held_fds = { -1, -1, -1 } };
 	snprintf(s->id, sizeof s->id, "%s", id);
 	s->page = (struct slot_page *)(t->region + i * SLOT_PAGE_BYTES);
 	memset(s->page, 0, sizeof *s->page);
@@ -53,11 +53,16 @@ int slots_take(struct slots *t, const char *id, bool is_exec, int record_fd, siz
 	return 0;
 }
 
+void slots_drop_held(struct slot *s)
+{
+	for (int i = 0; i < POKE_FDS_; i++)
+		close_fd(&s->held_fds[i]);
+}
+
 void slots_free(struct slots *t, struct slot *s)
 {
 	close_fd(&s->record_fd);
-	close_fd(&s->held_fds[0]);
-	close_fd(&s->held_fds[1]);
+	slots_drop_held(s);
 	s->in_use = false;
 	t->n_in_use--;
 }

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "runtime/poke.h"
 #include "runtime/proto.h"
 
 #define SLOTS_MAX       8192
@@ -37,7 +38,7 @@ struct slot {
 	char id[PROTO_ID_LEN + 1];
 	pid_t monitor;                     /* 0 when it is gone */
 	int record_fd;                     /* owned: the exit record */
-	int held_fds[2];                   /* owned: copies of our ends of its output; -1 */
+	int held_fds[POKE_FDS_];           /* owned: by enum poke_fd; -1 */
 	struct slot_page *page;            /* in the shared region */
 };
 
@@ -67,6 +68,12 @@ int slots_take(struct slots *t, const char *id, bool is_exec, int record_fd, siz
  * Return: nothing
  */
 void slots_free(struct slots *t, struct slot *s);
+
+/**
+ * slots_drop_held() - Close the copies of a program's stdio
+ * Return: nothing
+ */
+void slots_drop_held(struct slot *s);
 
 /**
  * slots_keep_only() - In a forked monitor: give up the shared pages of all other slots

@@ -361,6 +361,22 @@ def test_launcher_inherits_when_monitor_dies():
         eventually("the group is removed", lambda: not lc.groups(), timeout=3)
 
 
+def test_launcher_inherits_stdin():
+    with running() as lc:
+        m = lc.launch("cat", stdin=True)
+        kill9(m.monitor_pid())
+        _body, fds = lc.kilnd.expect(L.ORPHAN)
+        time.sleep(0.3)
+        eq(is_alive(m.pid), True, "no end of input")
+        signal.pidfd_send_signal(fds[0], signal.SIGKILL)
+        lc.kilnd.expect(L.ORPHAN_EXITED)
+        m = lc.launch("cat", stdin=True, once=True)
+        kill9(m.monitor_pid())
+        lc.kilnd.expect(L.ORPHAN)
+        lc.kilnd.expect(L.ORPHAN_EXITED)
+        eq(m.record().code, 0, "its input has ended")
+
+
 def test_launcher_inherits_terminals_and_signals():
     with running() as lc:
         m = lc.launch("sh", "-c", "trap 'exit 66' HUP; while :; do echo x; sleep 0.05; done", tty=True)
