@@ -25,7 +25,7 @@ struct bundle_bind {
 /* Facts about the host that the configuration depends on */
 struct bundle_host {
 	const char *hostname;            /* of the host, for network mode "host" */
-	unsigned last_cap;               /* /proc/sys/kernel/cap_last_cap; for privileged */
+	uint64_t caps;                   /* bit mask of what the daemon can give: its own bounding set */
 	const struct oci_device *devices;   /* what is in /dev; for privileged */
 	size_t n_devices;
 };

@@ -91,7 +91,7 @@ static int make_caps(const struct opt_host_config *h, const struct bundle_host *
 	struct opt_host_config effective = *h;
 
 	effective.privileged = privileged;
-	if (options_capabilities(&effective, host->last_cap, a, &c->bounding, e) < 0)
+	if (options_capabilities(&effective, host->caps, a, &c->bounding, e) < 0)
 		return -1;
 	c->effective = c->permitted = c->bounding;
 	*ret = c;

@@ -137,17 +137,19 @@ static uint64_t default_set(void)
 	return set;
 }
 
-int options_capabilities(const struct opt_host_config *h, unsigned last_cap, struct arena *a,
+int options_capabilities(const struct opt_host_config *h, uint64_t available, struct arena *a,
 			 struct str_list *ret, struct err *e)
 {
-	size_t n = last_cap + 1 < N_CAPS ? last_cap + 1 : N_CAPS;
-	uint64_t all = (UINT64_C(1) << n) - 1, adds, drops, set;
+	uint64_t all = available & ((UINT64_C(1) << N_CAPS) - 1), adds, drops, set;
 	bool adds_all, drops_all;
 	struct str_list out = { arena_new_array(a, char *, N_CAPS), 0 };
 
 	if (cap_set(&h->cap_add, "CapAdd", &adds, &adds_all, e) < 0 ||
 	    cap_set(&h->cap_drop, "CapDrop", &drops, &drops_all, e) < 0)
 		return -1;
+	for (size_t i = 0; i < N_CAPS && !h->privileged && !adds_all; i++)
+		if ((adds & ~all) >> i & 1)
+			return err_set(e, ERR_INVALID, "invalid CapAdd: %s cannot be given: the daemon itself has not got it", cap_names[i]);
 	/* Spec: moby oci/caps TweakCapabilities */
 	if (h->privileged)
 		set = all;
@@ -156,7 +158,7 @@ int options_capabilities(const struct opt_host_config *h, unsigned last_cap, str
 	else if (drops_all)
 		set = adds;
 	else
-		set = (default_set() & ~drops) | adds;
+		set = ((default_set() & all) & ~drops) | adds;
 	for (size_t i = 0; i < N_CAPS; i++)
 		if (set >> i & 1)
 			out.v[out.n++] = arena_strdup(a, cap_names[i]);

@@ -78,12 +78,12 @@ int options_tmpfs_options(const char *text, struct arena *a, struct str_list *re
 
 /**
  * options_capabilities() - The set after CapAdd and CapDrop: names with CAP_, in the kernel's order
- * @last_cap: highest capability of the kernel
+ * @available: bit mask of what the daemon can give (its own bounding set); ALL and --privileged mean these
  * @ret:      in @a
  * @e:        ERR_INVALID "invalid CapAdd: unknown capability: \"CAP_X\""
  * Return: 0, or -1 with @e set
  */
-int options_capabilities(const struct opt_host_config *h, unsigned last_cap, struct arena *a,
+int options_capabilities(const struct opt_host_config *h, uint64_t available, struct arena *a,
 			 struct str_list *ret, struct err *e);
 
 /**

@@ -203,7 +203,7 @@ static int check_capabilities(const struct opt_host_config *h, struct arena *a, 
 {
 	struct str_list ignored;
 
-	return options_capabilities(h, 63, a, &ignored, e);
+	return options_capabilities(h, UINT64_MAX, a, &ignored, e);
 }
 
 static int check_mounts(const struct container_options *o, struct arena *a, struct err *e)

@@ -92,7 +92,7 @@ static struct str_list lowers_of(const struct image *image, struct arena *a)
 static int make_document(struct container *c, struct opening *o, int *ret_fd, struct err *e)
 {
 	const struct engine *eng = c->eng;
-	const struct bundle_host host = { .hostname = eng->host.hostname, .last_cap = eng->host.last_cap,
+	const struct bundle_host host = { .hostname = eng->host.hostname, .caps = eng->host.caps,
 					  .devices = o->devices, .n_devices = o->n_devices };
 	char rel[CONTAINER_REL_MAX];
 	struct bundle_input in = { .id = c->id, .options = c->opt, .host = &host, .data_root = eng->cfg.data_root,

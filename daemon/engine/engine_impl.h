@@ -16,7 +16,7 @@ struct exec;
 /* What the configuration of containers depends on; read once at start. */
 struct host_facts {
 	char hostname[65];
-	unsigned last_cap;
+	uint64_t caps;                   /* our own bounding set */
 	unsigned n_cpus;
 };
 

@@ -214,7 +214,7 @@ static int make_record(struct engine *eng, const char *id, int *ret_fd, struct e
 static int make_document(struct container *c, const struct bundle_exec_input *asked, int *ret_fd, struct err *e)
 {
 	const struct engine *eng = c->eng;
-	const struct bundle_host host = { .hostname = eng->host.hostname, .last_cap = eng->host.last_cap };
+	const struct bundle_host host = { .hostname = eng->host.hostname, .caps = eng->host.caps };
 	AUTO_ARENA struct arena *a = arena_new();
 	AUTO_STRBUF struct strbuf text = { 0 };
 	struct bundle_exec_input in = *asked;

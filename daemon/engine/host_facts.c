@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -15,17 +16,16 @@
 
 #define DEVICES_MAX    4096
 #define DEVICES_DEPTH  8
-#define FALLBACK_CAP   40        /* CAP_CHECKPOINT_RESTORE, the last one of Linux 5.9 */
 
-static unsigned read_last_cap(void)
+/* Our own bounding set: what a container can be given, at most. */
+static uint64_t read_caps(void)
 {
-	AUTO_FREE char *text = NULL;
-	uint64_t v;
+	uint64_t caps = 0;
 
-	if (file_read(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", 16, &text, NULL, ERR_IGNORED) < 0)
-		return FALLBACK_CAP;
-	text[strcspn(text, "\n")] = '\0';
-	return str_to_u64(text, &v) && v < 64 ? (unsigned)v : FALLBACK_CAP;
+	for (unsigned cap = 0; cap < 64; cap++)
+		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1)
+			caps |= UINT64_C(1) << cap;
+	return caps;
 }
 
 void host_facts_read(struct host_facts *ret)
@@ -35,7 +35,7 @@ void host_facts_read(struct host_facts *ret)
 	memset(ret, 0, sizeof *ret);
 	if (gethostname(ret->hostname, sizeof ret->hostname - 1) < 0)
 		strncpy(ret->hostname, "localhost", sizeof ret->hostname - 1);
-	ret->last_cap = read_last_cap();
+	ret->caps = read_caps();
 	ret->n_cpus = n_cpus > 0 ? (unsigned)n_cpus : 1;
 }
 

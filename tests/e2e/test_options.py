@@ -327,6 +327,7 @@ REFUSED = {
     "--memory-reservation": ["32m"], "--memory-swap": ["64m"], "--mount": ["type=bind,src=/tmp,dst=/t"],
     "--network-alias": ["x"], "--oom-kill-disable": None, "--oom-score-adj": ["5"], "--pid": ["host"], "--publish": ["80:80"],
     "--publish-all": None, "--storage-opt": ["size=1g"], "--sysctl": ["net.core.somaxconn=5"], "--ulimit": ["nofile=10"],
+    "--cpu-count": ["1"], "--cpu-percent": ["50"], "--io-maxbandwidth": ["1m"], "--io-maxiops": ["10"],
     "--uts": ["host"], "--volume-driver": ["x"], "--volumes-from": ["x"], "--kernel-memory": ["64m"],
 }
 

@@ -23,7 +23,7 @@ static const struct str_list lowers = { lower_names, 4 };
 static const struct oci_device host_devices[] = {
 	{ .type = (char *)"c", .path = (char *)"/dev/fuse", .major = 10, .minor = 229, .file_mode = { true, 0666 } },
 };
-static const struct bundle_host host = { "host.name", 40, host_devices, 1 };
+static const struct bundle_host host = { "host.name", (UINT64_C(1) << 41) - 1, host_devices, 1 };
 
 static void begin(void)
 {

@@ -294,7 +294,7 @@ static const char *caps(const char *host_config)
 	struct container_options *o = decode(host_config);
 	struct str_list l;
 
-	ck_assert_msg(options_capabilities(o->host, 40, arena, &l, &e) == 0, "%s", e.msg);
+	ck_assert_msg(options_capabilities(o->host, (UINT64_C(1) << 41) - 1, arena, &l, &e) == 0, "%s", e.msg);
 	return joined(&l);
 }
 
@@ -312,8 +312,11 @@ START_TEST(capabilities_follow_dockers_rules)
 	ck_assert_ptr_nonnull(strstr(caps(HOST("\"CapDrop\":[\"KILL\"],\"CapAdd\":[\"KILL\"]")), "CAP_KILL"));
 	ck_assert_ptr_nonnull(strstr(caps(HOST("\"Privileged\":true,\"CapDrop\":[\"ALL\"]")), "CAP_SYS_ADMIN"));
 	o = decode(HOST("\"CapAdd\":[\"ALL\"]"));
-	ck_assert_int_eq(options_capabilities(o->host, 37, arena, &l, &e), 0);
+	ck_assert_int_eq(options_capabilities(o->host, (UINT64_C(1) << 38) - 1, arena, &l, &e), 0);
 	ck_assert_str_eq(l.v[l.n - 1], "CAP_AUDIT_READ");
+	o = decode(HOST("\"CapAdd\":[\"SYS_RESOURCE\"]"));
+	ck_assert_int_eq(options_capabilities(o->host, ~(UINT64_C(1) << 24), arena, &l, &e), -1);
+	ck_assert_ptr_nonnull(strstr(e.msg, "CAP_SYS_RESOURCE cannot be given"));
 	refuses(HOST("\"CapAdd\":[\"FOO\"]"), "invalid CapAdd: unknown capability: \"CAP_FOO\"");
 	refuses(HOST("\"CapDrop\":[\"CAP_FOO\"]"), "invalid CapDrop: unknown capability: \"CAP_FOO\"");
 }
