@@ -64,7 +64,8 @@ END_TEST
 
 START_TEST(labels_match_by_key_and_by_pair_with_dots)
 {
-	struct str_pair pairs[] = { { "com.example.a", "1" }, { "b", "" } };
+	char key[] = "com.example.a", value[] = "1", other[] = "b", empty[] = "";
+	struct str_pair pairs[] = { { key, value }, { other, empty } };
 	struct str_map labels = { pairs, 2 };
 
 	parse("{\"label\":{\"com.example.a=1\":true,\"b\":true}}");
