@@ -14,6 +14,7 @@
 #include "daemon/server_priv.h"
 
 #define ACCEPT_AT_ONCE   64
+#define BACKLOG          1024
 #define ACCEPT_RETRY_MS  200
 #define COMPLAIN_MS      10000
 
@@ -125,6 +126,7 @@ int server_listen(struct server *s, const char *host_url, const char *group, str
 		return err_set(e, ERR_INVALID, "host '%s': more than %u sockets", host_url, MAX_LISTENERS);
 	if (fd_listen_unix(AT_FDCWD, path, SOCK_STREAM | SOCK_NONBLOCK, 0660, &fd, e) < 0)
 		return -1;
+	listen(fd, BACKLOG);   /* more than the usual: a burst of clients that do not wait is not to fail */
 	*li = (struct listener){ .s = s, .fd = fd, .path = xstrdup(path) };
 	li->watch = loop_watch_new(s->l, "listener", fd, s->is_accepting ? LOOP_READ : 0, on_listener, li);
 	s->n_listeners++;

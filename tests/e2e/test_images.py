@@ -163,9 +163,9 @@ def test_load_untagged_image(k):
 
 def test_load_again_changes_nothing(k):
     small_image(k, "again:1", tar_bytes([("f", b"again")]))
-    before = k.docker("images", "--no-trunc").stdout
+    before = sorted(k.docker("images", "--no-trunc").stdout.splitlines())
     small_image(k, "again:1", tar_bytes([("f", b"again")]))
-    eq(k.docker("images", "--no-trunc").stdout, before)
+    eq(sorted(k.docker("images", "--no-trunc").stdout.splitlines()), before)
 
 
 def test_blobs_are_content_addressed(k):
@@ -549,8 +549,8 @@ def test_reload_moves_the_tag(k):
 def test_images_survive_a_restart(own):
     k = own.start()
     small_image(k, "keep:1", harness.busybox_layer())
-    before = k.docker("images", "--no-trunc").stdout
+    before = sorted(k.docker("images", "--no-trunc").stdout.splitlines())
     k.kill9()
     k.start()
-    eq(k.docker("images", "--no-trunc").stdout, before)
+    eq(sorted(k.docker("images", "--no-trunc").stdout.splitlines()), before)
     runs(k, "keep:1")
