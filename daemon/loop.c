@@ -191,8 +191,8 @@ static void close_handle(uv_handle_t *h, void *ctx)
 void loop_run_pending(struct loop *l)
 {
 	do {
-		on_wakeup(&l->wakeup);
 		on_deferring(&l->deferring);
+		on_wakeup(&l->wakeup);
 	} while (l->deferred.first);
 }
 
