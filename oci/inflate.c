@@ -21,9 +21,10 @@ struct inflate {
 	int fd;
 	const struct codec *codec;
 	struct inflate_limits limits;
-	struct digest_stream *hash;      /* of the input */
+	struct digest_stream *hash;      /* of the input; NULL when input and output are the same bytes */
 	uint64_t in_total, out_total;
 	unsigned char *in, *out;
+	const unsigned char *data;       /* what the last step made: in out, or where it lies in the input */
 	size_t in_pos, in_n;
 	bool is_eof;                     /* of the input */
 	bool in_frame;                   /* between the begin and the end of a gzip member or zstd frame */
@@ -35,7 +36,7 @@ struct codec {
 	const char *name;
 	const unsigned char magic[MAGIC_MAX];
 	size_t n_magic;
-	/* Consume input, fill s->out, tell how much; may produce nothing. NULL: refused by name */
+	/* Consume input, set s->data, tell how much; may produce nothing. NULL: refused by name */
 	int (*step)(struct inflate *s, size_t *ret_n, struct err *e);
 };
 
@@ -54,7 +55,8 @@ static int fill(struct inflate *s, struct err *e)
 	if (n < 0)
 		return err_sys(e, "read");
 	s->is_eof = n == 0;
-	digest_stream_add(s->hash, s->in + s->in_n, (size_t)n);
+	if (s->hash)
+		digest_stream_add(s->hash, s->in + s->in_n, (size_t)n);
 	s->in_n += (size_t)n;
 	s->in_total += (uint64_t)n;
 	return 0;
@@ -85,6 +87,7 @@ static int gzip_step(struct inflate *s, size_t *ret_n, struct err *e)
 		return err_set(e, ERR_INVALID, r == ISAL_INCORRECT_CHECKSUM ? "gzip: wrong checksum" :
 									    "gzip: malformed");
 	s->in_pos = s->in_n - z->avail_in;
+	s->data = s->out;
 	*ret_n = OUT_BYTES - z->avail_out;
 	if (z->block_state == ISAL_BLOCK_FINISH)
 		s->in_frame = false;
@@ -107,6 +110,7 @@ static int zstd_step(struct inflate *s, size_t *ret_n, struct err *e)
 	if (ZSTD_isError(r))
 		return err_set(e, ERR_INVALID, "zstd: %s", ZSTD_getErrorName(r));
 	s->in_pos = in.pos;
+	s->data = s->out;
 	*ret_n = out.pos;
 	s->in_frame = r != 0;
 	return 0;
@@ -115,8 +119,8 @@ static int zstd_step(struct inflate *s, size_t *ret_n, struct err *e)
 static int plain_step(struct inflate *s, size_t *ret_n, struct err *e)
 {
 	(void)e;
+	s->data = s->in + s->in_pos;
 	*ret_n = s->in_n - s->in_pos;
-	memcpy(s->out, s->in + s->in_pos, *ret_n);
 	s->in_pos = s->in_n;
 	return 0;
 }
@@ -157,6 +161,8 @@ int inflate_open(int fd, const struct inflate_limits *limits, struct inflate **r
 	if (!s->codec->step)
 		return err_set(e, ERR_UNSUPPORTED, "compressed with %s, which is not supported; gzip and zstd are",
 			       s->codec->name);
+	if (s->codec == &plain)
+		digest_stream_freep(&s->hash);
 	*ret = TAKE_PTR(s);
 	return 0;
 }
@@ -193,15 +199,18 @@ int inflate_read(struct inflate *s, const void **ret_data, size_t *ret_n, struct
 	s->out_total += n;
 	if (check_limits(s, e) < 0)
 		return -1;
-	*ret_data = s->out;
+	*ret_data = s->data;
 	*ret_n = n;
 	return 0;
 }
 
-void inflate_input(struct inflate *s, struct digest *ret_digest, uint64_t *ret_bytes)
+bool inflate_input(struct inflate *s, struct digest *ret_digest, uint64_t *ret_bytes)
 {
-	digest_stream_end(s->hash, ret_digest);
 	*ret_bytes = s->in_total;
+	if (!s->hash)
+		return false;
+	digest_stream_end(s->hash, ret_digest);
+	return true;
 }
 
 void inflate_free(struct inflate *s)

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,9 +41,9 @@ int inflate_read(struct inflate *s, const void **ret_data, size_t *ret_n, struct
 
 /**
  * inflate_input() - Digest and size of what was read from the file; once, after the end
- * Return: nothing
+ * Return: true; false when nothing was compressed: the digest is that of the output, and not made twice
  */
-void inflate_input(struct inflate *s, struct digest *ret_digest, uint64_t *ret_bytes);
+bool inflate_input(struct inflate *s, struct digest *ret_digest, uint64_t *ret_bytes);
 
 /**
  * inflate_free() - Free; NULL is fine. inflate_freep() is for AUTO()

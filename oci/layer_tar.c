@@ -185,7 +185,8 @@ int layer_tar_finish(struct layer_tar *t, struct layer_tar_sums *ret, struct err
 			return -1;
 	digest_stream_end(t->hash, &ret->tar);
 	ret->tar_bytes = t->n_bytes;
-	inflate_input(t->in, &ret->blob, &ret->blob_bytes);
+	if (!inflate_input(t->in, &ret->blob, &ret->blob_bytes))
+		ret->blob = ret->tar;
 	return 0;
 }
 
