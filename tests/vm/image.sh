@@ -14,7 +14,7 @@ umask 022
 
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${KILN_VM_CACHE:-$(cd "$here/../.." && pwd)/build/vm}
-mirror=${KILN_VM_MIRROR:-http://deb.debian.org/debian}
+mirror=${KILN_VM_MIRROR:-}   # empty: what debootstrap takes by itself
 suite=bookworm
 
 say() { echo "vm image: $*" >&2; }
@@ -70,7 +70,8 @@ mv "$image/kernel/boot/vmlinuz-$kernel_version" "$image/vmlinuz"
 
 say "unpacking Debian ($suite)"
 include=$(sed 's/#.*//' "$here/packages.list" | tr -s ' \n' ',' | sed 's/^,//; s/,$//')
-debootstrap --variant=minbase --cache-dir="$cache/debs" --include="$include" "$suite" "$root" "$mirror" \
+# shellcheck disable=SC2086
+debootstrap --variant=minbase --cache-dir="$cache/debs" --include="$include" "$suite" "$root" $mirror \
 	>"$image/debootstrap.log" 2>&1 || {
 	tail -n 20 "$image/debootstrap.log" >&2
 	exit 1
