@@ -6,6 +6,9 @@
 
 #include "runtime/cgroup.h"
 
+struct cgroup_value;
+struct cgroup_values;
+
 #define CGROUP_V1_MAX      12
 #define CGROUP_PATH_MAX    200
 
@@ -29,3 +32,18 @@ bool cgroup_dir(size_t i, const char *path, char out[512]);
 
 /* Is it a path as cgroup_create() wants it? Return: 0, or -1 with @e set */
 int cgroup_check_path(const char *path, struct err *e);
+
+/* The file of a controller in a group, into out. Return: false when the controller is not in use */
+bool cgroup_value_file(const char *path, const struct cgroup_value *v, char out[512]);
+
+/* Is a controller in use? Return: that */
+bool cgroup_has_controller(const char *controller);
+
+/* Write lines one by one. Return: 0, or -1 with @e set */
+int cgroup_write_lines(const char *file, const char *lines, struct err *e);
+
+/* Make a group and write its values, by libcgroup. Return: 0, or -1 with @e set */
+int cgroup_fill(const char *path, const struct cgroup_values *values, struct err *e);
+
+/* v1: give processors and memory to the groups above and to the group. Return: 0, or -1 with @e set */
+int cgroup_prepare_cpuset(const char *path, struct err *e);

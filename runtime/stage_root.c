@@ -122,9 +122,8 @@ void stage_seal_root(struct stage_ctx *c, const struct root_plan *root)
  * Must: leave no way back: the old root is gone from the namespace.
  * Must not: need a directory for the old root inside the new one (it may be read-only).
  */
-void stage_pivot(struct stage_ctx *c, const struct root_plan *root)
+void stage_pivot(struct stage_ctx *c)
 {
-	(void)root;
 	if (fchdir(c->root_fd) < 0)
 		stage_die(c, "enter the root", NULL);
 	if (syscall(SYS_pivot_root, ".", ".") < 0)

@@ -71,7 +71,7 @@ _Noreturn void stage_launch(struct launch_plan_stages *plan, int report_fd)
 	stage_make_cwd(&c, &plan->process);
 	stage_seal_root(&c, &plan->root);
 	stage_enter(&c, STAGE_PIVOT);
-	stage_pivot(&c, &plan->root);
+	stage_pivot(&c);
 	stage_host(&c, plan);
 	stage_process(&c, &plan->process);
 }

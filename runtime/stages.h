@@ -193,27 +193,41 @@ int stage_open_in_root(int root_fd, const char *path, uint64_t flags);
 int stage_open_target(int root_fd, const char *path, bool wants_dir);
 void stage_close(int fd);
 
-/* --- the stages, one or a few a file --------------------------------------------------------------------------- */
+/*
+ * --- the stages, one or a few a file; each is described where it is. They return when all is well, or not at all ---
+ */
 
+/* PREPARE, and what of it the program of a join must repeat */
 void stage_prepare(struct stage_ctx *c);
 void stage_die_with_parent(struct stage_ctx *c);
-void stage_cgroup(struct stage_ctx *c, const int *fds, size_t n, bool unshares); /* CGROUP_JOIN, CGROUPNS */
+void stage_oom_score(struct stage_ctx *c, const char *text);
+
+/* CGROUP_JOIN and CGROUPNS */
+void stage_cgroup(struct stage_ctx *c, const int *fds, size_t n, bool unshares);
+
+/* MOUNTS, in this order, and PIVOT */
 void stage_root(struct stage_ctx *c, const struct root_plan *root);
 void stage_mounts(struct stage_ctx *c, const struct mount_op *ops, size_t n);
 void stage_terminal(struct stage_ctx *c, const struct process_plan *p, bool wants_console);
 void stage_seal_root(struct stage_ctx *c, const struct root_plan *root);
-void stage_pivot(struct stage_ctx *c, const struct root_plan *root);
+void stage_pivot(struct stage_ctx *c);
+
+/* HOST */
 void stage_host(struct stage_ctx *c, const struct launch_plan_stages *plan);
+
+/* KEYRING to CAPS */
 void stage_keyring(struct stage_ctx *c);
 void stage_limits(struct stage_ctx *c, const struct process_plan *p);
-void stage_oom_score(struct stage_ctx *c, const char *text);
 void stage_users(struct stage_ctx *c, struct process_plan *p);
 void stage_stdio(struct stage_ctx *c, const struct process_plan *p);
 void stage_chdir(struct stage_ctx *c, const struct process_plan *p);
-void stage_seccomp(struct stage_ctx *c, const struct process_plan *p, enum stage at);
 void stage_ids(struct stage_ctx *c, const struct process_plan *p);
+void stage_seccomp(struct stage_ctx *c, const struct process_plan *p, enum stage at);
 void stage_caps(struct stage_ctx *c, const struct process_plan *p);
+
+/* EXEC: the program, or Kiln's own init with the program below it */
 _Noreturn void stage_exec(struct stage_ctx *c, const struct process_plan *p);
 _Noreturn void stage_init(struct stage_ctx *c, const struct process_plan *p);
+
 /* From STAGE_KEYRING to the end: what a launch and a join have in common */
 _Noreturn void stage_process(struct stage_ctx *c, struct process_plan *p);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * libcgroup 2.0.2 has traps that this file walks around: it wants the empty cpuset files of v1 filled by somebody;
+ * it prints errors to stdout; its error codes do not tell which file was refused (the values are written once more
+ * by hand to find out); a value appears once for each name in a group (a second run of device rules is a second
+ * call).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libcgroup.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "runtime/cgroup_limits.h"
+#include "runtime/cgroup_parts.h"
+
+/* --- filling, by libcgroup ------------------------------------------------------------------------------------ */
+
+/* A group in the making: flushed when it is complete or a name would come twice. */
+struct filler {
+	const char *path;
+	struct cgroup *cg;
+	bool is_made;
+};
+
+static void filler_begin(struct filler *f)
+{
+	/* libcgroup's names have no slash in front */
+	f->cg = cgroup_new_cgroup(f->path + 1);
+	BUG(f->cg == NULL, "out of memory");
+}
+
+static int filler_flush(struct filler *f)
+{
+	int code = f->is_made ? cgroup_modify_cgroup(f->cg) : cgroup_create_cgroup(f->cg, 1);
+
+	cgroup_free(&f->cg);
+	f->is_made = true;
+	return code;
+}
+
+static struct cgroup_controller *filler_controller(struct filler *f, const char *name)
+{
+	struct cgroup_controller *c = cgroup_get_controller(f->cg, name);
+
+	return c != NULL ? c : cgroup_add_controller(f->cg, name);
+}
+
+static int filler_add(struct filler *f, const struct cgroup_value *v)
+{
+	struct cgroup_controller *c = filler_controller(f, v->controller);
+	int code = c != NULL ? cgroup_add_value_string(c, v->file, v->value) : ECGFAIL;
+
+	if (code != ECGVALUEEXISTS)
+		return code;
+	code = filler_flush(f);
+	filler_begin(f);
+	c = filler_controller(f, v->controller);
+	return code != 0 ? code : c != NULL ? cgroup_add_value_string(c, v->file, v->value) : ECGFAIL;
+}
+
+static void filler_add_controllers(struct filler *f, const char *list)
+{
+	AUTO_FREE char *copy = xstrdup(list);
+	char *rest = copy;
+
+	for (char *name; (name = strsep(&rest, ",")) != NULL;)
+		if (name[0] != '\0')
+			filler_controller(f, name);
+}
+
+/* libcgroup has failed and does not tell where: find out by writing the values by hand. */
+static int explain(const char *path, const struct cgroup_values *values, int code, struct err *e)
+{
+	char file[512], dir[512];
+
+	for (size_t i = 0; cgroup_dir(i, path, dir); i++)
+		if (access(dir, F_OK) < 0)
+			return err_set(e, ERR_SYSTEM, "make control group '%s': %s", dir, cgroup_strerror(code));
+	for (size_t i = 0; i < values->n; i++) {
+		if (!cgroup_value_file(path, &values->v[i], file))
+			continue;
+		if (cgroup_write_lines(file, values->v[i].value, e) < 0) {
+			e->kind = e->sys == EINVAL || e->sys == ERANGE ? ERR_INVALID : e->kind;
+			return err_wrap(e, "control group '%s'", path);
+		}
+	}
+	return err_set(e, ERR_SYSTEM, "control group '%s': %s", path, cgroup_strerror(code));
+}
+
+/* Is a value to be written? Return: 1, 0 when it is left out, or -1 with @e set */
+static int wants_value(const struct cgroup_value *v, struct err *e)
+{
+	char file[512];
+
+	if (!cgroup_has_controller(v->controller)) {
+		if (v->is_optional || str_eq(v->controller, "devices"))
+			return 0;
+		return err_set(e, ERR_UNSUPPORTED, "%s: this host has no controller '%s'", v->file, v->controller);
+	}
+	/* v1's root has the file when the kernel has it; the root of v2 has no limits, so there the group is looked at */
+	if (v->is_optional && !cgroup_host()->layout.is_v2)
+		return cgroup_value_file("", v, file) && access(file, F_OK) == 0;
+	return 1;
+}
+
+static int fill_all(const char *path, const struct cgroup_values *values, struct err *e)
+{
+	struct filler f = { .path = path };
+	int code = 0, wanted;
+
+	filler_begin(&f);
+	if (cgroup_host()->layout.is_v2)
+		filler_add_controllers(&f, cgroup_host()->v2.controllers);
+	for (size_t i = 0; i < cgroup_host()->layout.n_v1; i++)
+		filler_add_controllers(&f, cgroup_host()->v1[i].controllers);
+	for (size_t i = 0; i < values->n && code == 0; i++) {
+		wanted = wants_value(&values->v[i], e);
+		if (wanted < 0) {
+			cgroup_free(&f.cg);
+			return -1;
+		}
+		if (wanted == 1 && !(cgroup_host()->layout.is_v2 && values->v[i].is_optional))
+			code = filler_add(&f, &values->v[i]);
+	}
+	if (code == 0)
+		code = filler_flush(&f);
+	else
+		cgroup_free(&f.cg);
+	return code == 0 ? 0 : explain(path, values, code, e);
+}
+
+/* v2's swap files exist in the group itself, or not at all. */
+static int fill_optional(const char *path, const struct cgroup_values *values, struct err *e)
+{
+	char file[512];
+
+	for (size_t i = 0; cgroup_host()->layout.is_v2 && i < values->n; i++) {
+		const struct cgroup_value *v = &values->v[i];
+
+		if (!v->is_optional || !cgroup_value_file(path, v, file) || access(file, F_OK) < 0)
+			continue;
+		if (cgroup_write_lines(file, v->value, e) < 0)
+			return err_wrap(e, "control group '%s'", path);
+	}
+	return 0;
+}
+
+/* --- what the groups above need ------------------------------------------------------------------------------- */
+
+static const char *const cpuset_files[] = { "cpuset.mems", "cpuset.cpus" };
+
+static int read_line(const char *file, char out[1024], struct err *e)
+{
+	AUTO_FREE char *text = NULL;
+
+	if (file_read(AT_FDCWD, file, 1023, &text, NULL, e) < 0)
+		return -1;
+	text[strcspn(text, "\n")] = '\0';
+	snprintf(out, 1024, "%s", text);
+	return 0;
+}
+
+/* A v1 cpuset takes no process until it has processors and memory: it gets those of the group above. */
+static int inherit_cpuset(const char *mount, const char *above, const char *path, struct err *e)
+{
+	struct cgroup *cg = NULL;
+	struct cgroup_controller *c;
+	char file[512], value[1024];
+	int code = 0;
+
+	snprintf(file, sizeof(file), "%s%s/cpuset.cpus", mount, path);
+	if (read_line(file, value, ERR_IGNORED) == 0 && value[0] != '\0')
+		return 0;
+	cg = cgroup_new_cgroup(path + 1);
+	c = cg != NULL ? cgroup_add_controller(cg, "cpuset") : NULL;
+	BUG(c == NULL, "out of memory");
+	for (size_t i = 0; i < ARRAY_SIZE(cpuset_files) && code == 0; i++) {
+		snprintf(file, sizeof(file), "%s%s/%s", mount, above, cpuset_files[i]);
+		if (read_line(file, value, e) < 0) {
+			cgroup_free(&cg);
+			return -1;
+		}
+		code = cgroup_add_value_string(c, cpuset_files[i], value);
+	}
+	if (code == 0)
+		code = cgroup_create_cgroup(cg, 1);
+	cgroup_free(&cg);
+	return code == 0 ? 0 : err_set(e, ERR_SYSTEM, "control group '%s': cpuset: %s", path, cgroup_strerror(code));
+}
+
+int cgroup_prepare_cpuset(const char *path, struct err *e)
+{
+	const struct cgroup_value probe = { .controller = "cpuset", .file = "" };
+	char mount[512], above[CGROUP_PATH_MAX + 1] = "", part[CGROUP_PATH_MAX + 1];
+
+	if (cgroup_host()->layout.is_v2 || !cgroup_value_file("", &probe, mount))
+		return 0;
+	mount[strlen(mount) - 1] = '\0';
+	for (const char *end = path; end != NULL && *end != '\0';) {
+		end = strchr(end + 1, '/');
+		snprintf(part, sizeof(part), "%.*s", end != NULL ? (int)(end - path) : (int)strlen(path), path);
+		if (inherit_cpuset(mount, above, part, e) < 0)
+			return -1;
+		snprintf(above, sizeof(above), "%s", part);
+	}
+	return 0;
+}
+
+int cgroup_fill(const char *path, const struct cgroup_values *values, struct err *e)
+{
+	if (fill_all(path, values, e) < 0)
+		return -1;
+	return fill_optional(path, values, e);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the host has: hierarchies, controllers, and where a group's files are.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libcgroup.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/own.h"
+#include "base/path.h"
+#include "base/str.h"
+#include "runtime/cgroup_limits.h"
+#include "runtime/cgroup_parts.h"
+
+static const char *const v1_controllers[] = { "cpu",     "cpuacct", "cpuset", "memory",
+					      "devices", "freezer", "pids",   "blkio" };
+static const char *const v2_controllers[] = { "cpuset", "cpu", "io", "memory", "pids" };
+
+static struct cgroup_host host;
+
+const struct cgroup_host *cgroup_host(void)
+{
+	return &host;
+}
+
+const struct cgroup_layout *cgroup_layout(void)
+{
+	return &host.layout;
+}
+
+/* --- files -------------------------------------------------------------------------------- */
+
+int cgroup_write_lines(const char *file, const char *lines, struct err *e)
+{
+	AUTO_FREE char *copy = xstrdup(lines);
+	AUTO_CLOSE int fd = open(file, O_WRONLY | O_CLOEXEC);
+	char *rest = copy;
+
+	if (fd < 0)
+		return err_sys(e, "open '%s'", strrchr(file, '/') + 1);
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;)
+		if (write(fd, line, strlen(line)) < 0)
+			return err_sys(e, "set %s to '%s'", strrchr(file, '/') + 1, line);
+	return 0;
+}
+
+bool cgroup_value_file(const char *path, const struct cgroup_value *v, char out[512])
+{
+	if (host.layout.is_v2) {
+		snprintf(out, 512, "%s%s/%s", host.v2.mount, path, v->file);
+		return true;
+	}
+	for (size_t i = 0; i < host.layout.n_v1; i++) {
+		AUTO_FREE char *copy = xstrdup(host.v1[i].controllers);
+		char *rest = copy;
+
+		for (char *name; (name = strsep(&rest, ",")) != NULL;)
+			if (str_eq(name, v->controller)) {
+				snprintf(out, 512, "%s%s/%s", host.v1[i].mount, path, v->file);
+				return true;
+			}
+	}
+	return false;
+}
+
+bool cgroup_has_controller(const char *controller)
+{
+	const struct cgroup_value probe = { .controller = controller, .file = "" };
+	AUTO_FREE char *copy = xstrdup(host.v2.controllers);
+	char *rest = copy, out[512];
+
+	if (!host.layout.is_v2)
+		return cgroup_value_file("", &probe, out);
+	for (char *name; (name = strsep(&rest, ",")) != NULL;)
+		if (str_eq(name, controller))
+			return true;
+	return false;
+}
+
+/* --- paths -------------------------------------------------------------------------------------------------- */
+
+int cgroup_check_path(const char *path, struct err *e)
+{
+	AUTO_FREE char *clean = path != NULL ? path_clean(path) : NULL;
+
+	if (clean == NULL || path[0] != '/' || !str_eq(path, clean) || str_eq(path, "/"))
+		return err_set(e, ERR_INVALID, "control group '%s' is no clean absolute path", path != NULL ? path : "");
+	if (strlen(path) > CGROUP_PATH_MAX)
+		return err_set(e, ERR_INVALID, "control group '%s' is longer than %d bytes", path, CGROUP_PATH_MAX);
+	return 0;
+}
+
+bool cgroup_dir(size_t i, const char *path, char out[512])
+{
+	const struct cgroup_hierarchy *h;
+
+	if (host.v2.mount[0] == '\0')
+		i++;
+	if (i > host.layout.n_v1)
+		return false;
+	h = i == 0 ? &host.v2 : &host.v1[i - 1];
+	snprintf(out, 512, "%s%s", h->mount, path);
+	return true;
+}
+
+/* --- setup ------------------------------------------------------------------------------------------------- */
+
+static void log_nothing(void *data, int level, const char *fmt, va_list ap)
+{
+	(void)data;
+	(void)level;
+	(void)fmt;
+	(void)ap;
+}
+
+/* libcgroup does not tell of a cgroup2 mount that has no controllers. */
+static int find_v2_mount(struct err *e)
+{
+	FILE *f = setmntent("/proc/self/mounts", "re");
+	struct mntent entry, *m;
+	char text[4096];
+
+	if (f == NULL)
+		return err_sys(e, "read '/proc/self/mounts'");
+	while ((m = getmntent_r(f, &entry, text, sizeof(text))) != NULL) {
+		if (!str_eq(m->mnt_type, "cgroup2") || strlen(m->mnt_dir) >= sizeof(host.v2.mount))
+			continue;
+		snprintf(host.v2.mount, sizeof(host.v2.mount), "%s", m->mnt_dir);
+		break;
+	}
+	endmntent(f);
+	return 0;
+}
+
+static void append_name(char *list, size_t size, const char *name)
+{
+	size_t n = strlen(list);
+
+	snprintf(list + n, size - n, "%s%s", n != 0 ? "," : "", name);
+}
+
+/* Controllers that are mounted together are one hierarchy. */
+static void add_v1(const char *controller, const char *mount)
+{
+	size_t i = 0;
+
+	while (i < host.layout.n_v1 && !str_eq(host.v1[i].mount, mount))
+		i++;
+	if (i == CGROUP_V1_MAX || strlen(mount) >= sizeof(host.v1[i].mount))
+		return;
+	if (i == host.layout.n_v1) {
+		snprintf(host.v1[i].mount, sizeof(host.v1[i].mount), "%s", mount);
+		host.names[i].name = strrchr(host.v1[i].mount, '/') + 1;
+		host.names[i].controllers = host.v1[i].controllers;
+		host.layout.n_v1++;
+	}
+	append_name(host.v1[i].controllers, sizeof(host.v1[i].controllers), controller);
+}
+
+static void find_v1(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(v1_controllers); i++) {
+		char *mount = NULL;
+
+		if (cgroup_get_subsys_mount_point(v1_controllers[i], &mount) == 0 && mount != NULL &&
+		    mount[0] == '/' && !str_eq(mount, host.v2.mount))
+			add_v1(v1_controllers[i], mount);
+		free(mount);
+	}
+}
+
+/* libcgroup enables controllers for every group above a new one except the root: there it is ours, when nobody has. */
+static bool enable_in_root(const char *controller)
+{
+	AUTO_FREE char *enabled = NULL;
+	char file[512], word[64], *rest;
+
+	snprintf(file, sizeof(file), "%s/cgroup.subtree_control", host.v2.mount);
+	if (file_read(AT_FDCWD, file, 4096, &enabled, NULL, ERR_IGNORED) < 0)
+		return false;
+	rest = enabled;
+	for (char *name; (name = strsep(&rest, " \n")) != NULL;)
+		if (str_eq(name, controller))
+			return true;
+	snprintf(word, sizeof(word), "+%s", controller);
+	return cgroup_write_lines(file, word, ERR_IGNORED) == 0;
+}
+
+static void find_v2(void)
+{
+	for (size_t i = 0; host.layout.n_v1 == 0 && i < ARRAY_SIZE(v2_controllers); i++) {
+		char *mount = NULL;
+
+		if (cgroup_get_subsys_mount_point(v2_controllers[i], &mount) == 0 &&
+		    str_eq(mount, host.v2.mount) && enable_in_root(v2_controllers[i]))
+			append_name(host.v2.controllers, sizeof(host.v2.controllers), v2_controllers[i]);
+		free(mount);
+	}
+}
+
+int cgroup_setup(struct err *e)
+{
+	int code;
+
+	memset(&host, 0, sizeof(host));
+	cgroup_set_logger(log_nothing, CGROUP_LOG_ERROR, NULL);
+	if (find_v2_mount(e) < 0)
+		return -1;
+	code = cgroup_init();
+	if (code != 0)
+		return err_set(e, ERR_UNSUPPORTED, "find control groups: %s", cgroup_strerror(code));
+	find_v1();
+	find_v2();
+	host.layout.v1 = host.names;
+	host.layout.is_v2 = host.layout.n_v1 == 0;
+	if (host.layout.is_v2 && host.v2.mount[0] == '\0')
+		return err_set(e, ERR_UNSUPPORTED, "no control group hierarchy is mounted");
+	return 0;
+}
