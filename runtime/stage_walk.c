@@ -141,8 +141,11 @@ _Noreturn void stage_join(struct join_plan_stages *plan, int report_fd, pid_t *p
 	stage_oom_score(&c, plan->process.oom_score_adj);
 	stage_cgroup(&c, plan->cgroup_fds, plan->n_cgroup_fds, false);
 	stage_enter(&c, STAGE_NAMESPACES);
-	if (setns(plan->pidfd, plan->ns_flags) < 0)
+	if (setns(plan->pidfd, plan->ns_flags) < 0) {
+		if (errno == ESRCH)
+			stage_refuse(&c, ERR_CONFLICT, 125, 0, "the container is not running", NULL);
 		stage_die(&c, "join the container's namespaces", NULL);
+	}
 	stage_close(plan->pidfd);
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0)
