@@ -222,7 +222,7 @@ static void print_absent(struct jw *w)
 		jw_str(w, "Expected", "");
 		jw_obj_end(w);
 	}
-	jw_str(w, "IndexServerAddress", "https://index.docker.io/v1/");
+	jw_str(w, "IndexServerAddress", "");
 	jw_obj(w, "RegistryConfig");
 	print_strings(w, "InsecureRegistryCIDRs", (const char *const[]){ NULL });
 	jw_obj(w, "IndexConfigs");
