@@ -12,15 +12,15 @@
 
 /* One message of kilnd with its descriptors, which close unless taken. */
 struct question {
+	size_t n;
+	int fds[2];
+	size_t n_fds;
 	union {
 		struct msg_head head;
 		struct msg_attach attach;
 		struct msg_resize resize;
 		char bytes[PROTO_MAX_BYTES];
 	};
-	size_t n;
-	int fds[2];
-	size_t n_fds;
 };
 
 static void drop_kilnd(struct monitor *m)
