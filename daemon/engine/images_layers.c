@@ -15,6 +15,7 @@ struct layer_task {
 	const struct archive_layer *layer;
 	struct arena *arena;         /* of the result */
 	struct unpack_child *child;
+	bool is_watched;             /* before that the child is its worker's */
 	int64_t bytes;
 	int blob_fd, dir_fd;
 	char tmp_name[64];
@@ -117,37 +118,31 @@ static void on_unpacked(void *ctx, const struct err *err)
 	struct layer_task *t = ctx;
 
 	t->child = NULL;
+	t->is_watched = false;
 	if (load_came_back(t->op))
 		return;
 	task_end(t, err);
 }
 
-static void unpack(struct layer_task *t)
-{
-	struct images *imgs = t->op->imgs;
-	struct unpack_request req = {
-		.runtime_path = imgs->eng->cfg.runtime_path, .what = "layer", .input_fd = t->blob_fd, .dir_fd = t->dir_fd,
-		.arena = t->arena, .after = check_and_place, .done = on_unpacked, .ctx = t,
-	};
-	struct err e = { 0 };
-
-	if (unpack_child_start(imgs->eng->loop, &req, &t->child, &e) < 0) {
-		task_end(t, &e);
-		return;
-	}
-	t->op->n_away++;
-}
-
 /* On a worker */
 static int prepare(struct layer_task *t, struct err *e)
 {
+	struct unpack_request req = {
+		.runtime_path = t->op->runtime_path, .what = "layer", .arena = t->arena, .after = check_and_place,
+		.done = on_unpacked, .ctx = t,
+	};
+
 	t->is_there = t->may_skip && store_has_layer(t->op->data_fd, t->layer->diff_id);
 	if (t->is_there)
 		return 0;
 	t->blob_fd = openat(t->op->staging_fd, t->layer->file->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (t->blob_fd < 0)
 		return err_sys(e, "open layer '%s'", t->layer->file->name);
-	return store_tmp_new(t->op->data_fd, "layer", t->tmp_name, &t->dir_fd, e);
+	if (store_tmp_new(t->op->data_fd, "layer", t->tmp_name, &t->dir_fd, e) < 0)
+		return -1;
+	req.input_fd = t->blob_fd;
+	req.dir_fd = t->dir_fd;
+	return unpack_child_spawn(&req, &t->child, e);
 }
 
 static void prepare_work(void *ctx)
@@ -162,12 +157,17 @@ static void prepare_done(void *ctx)
 {
 	struct layer_task *t = ctx;
 
+	if (!t->op->imgs)
+		unpack_child_kill(TAKE_PTR(t->child));
 	if (load_came_back(t->op))
 		return;
-	if (t->is_there || t->err.kind != ERR_NONE || t->op->err.kind != ERR_NONE)
+	if (!t->child) {
 		task_end(t, &t->err);
-	else
-		unpack(t);
+		return;
+	}
+	unpack_child_watch(t->child, t->op->imgs->eng->loop);
+	t->is_watched = true;
+	t->op->n_away++;
 }
 
 /* ---- all of them ---- */
@@ -221,9 +221,9 @@ void load_layers_begin(struct load_op *op)
 void load_layers_kill(struct load_op *op)
 {
 	for (size_t k = 0; k < op->n_layers; k++) {
-		struct unpack_child *c = TAKE_PTR(op->layers[k].child);
+		struct layer_task *t = &op->layers[k];
 
-		if (c && unpack_child_kill(c))
+		if (t->is_watched && unpack_child_kill(TAKE_PTR(t->child)))
 			op->n_away--;
 	}
 }

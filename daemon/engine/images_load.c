@@ -59,11 +59,10 @@ void images_end_loads(struct images *imgs)
 	}
 	while (imgs->loads) {
 		struct load_op *op = imgs->loads;
-		struct unpack_child *c = TAKE_PTR(op->child);
 
 		imgs->loads = op->next;
 		op->imgs = NULL;
-		if (c && unpack_child_kill(c))
+		if (op->is_watched && unpack_child_kill(TAKE_PTR(op->child)))
 			op->n_away--;
 		load_layers_kill(op);
 		if (op->n_away == 0)
@@ -374,6 +373,7 @@ static void on_staged(void *ctx, const struct err *err)
 	struct load_op *op = ctx;
 
 	op->child = NULL;
+	op->is_watched = false;
 	if (load_came_back(op))
 		return;
 	if (err->kind != ERR_NONE) {
@@ -386,37 +386,45 @@ static void on_staged(void *ctx, const struct err *err)
 	images_task(op->imgs, begin_task, op);
 }
 
+/* On a worker */
+static int stage(struct load_op *op, struct err *e)
+{
+	struct unpack_request req = {
+		.runtime_path = op->runtime_path, .what = "archive", .input_fd = op->archive_fd, .arena = op->arena,
+		.after = plan_archive, .done = on_staged, .ctx = op,
+	};
+
+	if (store_tmp_new(op->data_fd, "load", op->tmp_name, &op->staging_fd, e) < 0)
+		return -1;
+	req.dir_fd = op->staging_fd;
+	return unpack_child_spawn(&req, &op->child, e);
+}
+
 static void stage_work(void *ctx)
 {
 	struct load_op *op = ctx;
+	struct err e = { 0 };
 
-	if (store_tmp_new(op->data_fd, "load", op->tmp_name, &op->staging_fd, &op->err) == 0)
-		op->err = (struct err){ 0 };
+	if (stage(op, &e) < 0)
+		op->err = e;
+	close_fd(&op->archive_fd);   /* the child has it: its end is to be the end of the pipe */
 }
 
 static void stage_done(void *ctx)
 {
 	struct load_op *op = ctx;
-	struct unpack_request req = {
-		.what = "archive", .input_fd = op->archive_fd, .dir_fd = op->staging_fd, .arena = op->arena,
-		.after = plan_archive, .done = on_staged, .ctx = op,
-	};
-	struct err e = { 0 };
 
+	if (!op->imgs)
+		unpack_child_kill(TAKE_PTR(op->child));
 	if (load_came_back(op))
 		return;
 	if (op->err.kind != ERR_NONE) {
 		load_finish(op);
 		return;
 	}
-	req.runtime_path = op->imgs->eng->cfg.runtime_path;
-	if (unpack_child_start(op->imgs->eng->loop, &req, &op->child, &e) < 0) {
-		load_fail(op, &e);
-		load_finish(op);
-		return;
-	}
+	unpack_child_watch(op->child, op->imgs->eng->loop);
+	op->is_watched = true;
 	op->n_away++;
-	close_fd(&op->archive_fd);
 }
 
 void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, engine_done_fn done, void *ctx)
@@ -426,6 +434,7 @@ void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, 
 	op->imgs = eng->images;
 	op->arena = arena_new();
 	op->data_fd = eng->cfg.data_root_fd;
+	op->runtime_path = eng->cfg.runtime_path;
 	op->archive_fd = archive_fd;
 	op->staging_fd = -1;
 	op->progress = progress;

@@ -20,9 +20,11 @@ struct load_op {
 	struct images *imgs;         /* NULL: kilnd ends */
 	struct arena *arena;
 	int data_fd;                 /* borrowed */
+	const char *runtime_path;    /* borrowed */
 	int archive_fd, staging_fd;
 	char tmp_name[64];           /* "": not made yet */
 	struct unpack_child *child;  /* while the archive is staged */
+	bool is_watched;             /* it is; before that it is its worker's */
 	unsigned n_away;             /* jobs, children, commits and the queue that will call back */
 	struct archive_plan plan;
 	bool *is_known;              /* of each image of the plan: was there when the task began */

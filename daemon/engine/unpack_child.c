@@ -100,11 +100,10 @@ static int spawn(struct unpack_child *c, struct err *e)
 	return spawn_exec(&req, &c->pid, &c->pidfd, e);
 }
 
-int unpack_child_start(struct loop *l, const struct unpack_request *req, struct unpack_child **ret, struct err *e)
+int unpack_child_spawn(const struct unpack_request *req, struct unpack_child **ret, struct err *e)
 {
 	struct unpack_child *c = xcalloc(1, sizeof(*c));
 
-	c->l = l;
 	c->req = *req;
 	c->pidfd = -1;
 	c->result_fd = memfd_create("unpack-result", MFD_CLOEXEC);
@@ -117,9 +116,14 @@ int unpack_child_start(struct loop *l, const struct unpack_request *req, struct 
 		child_free(c);
 		return err_wrap(e, "start '%s unpack %s'", req->runtime_path, req->what);
 	}
-	c->watch = loop_watch_new(l, "unpack", c->pidfd, LOOP_READ, on_pidfd, c);
 	*ret = c;
 	return 0;
+}
+
+void unpack_child_watch(struct unpack_child *c, struct loop *l)
+{
+	c->l = l;
+	c->watch = loop_watch_new(l, "unpack", c->pidfd, LOOP_READ, on_pidfd, c);
 }
 
 bool unpack_child_kill(struct unpack_child *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One `kiln-runtime unpack …` process: started, waited for by its pidfd, its answer read on a worker. Loop thread only.
+ * One `kiln-runtime unpack …` process: started on a worker, waited for by its pidfd, its answer read on a worker.
  */
 #pragma once
 
@@ -21,11 +21,14 @@ struct unpack_request {
 };
 
 /**
- * unpack_child_start() - Start the role
- * @ret: owned until @done is called or unpack_child_kill()
+ * unpack_child_spawn() - Start the role; on a worker, because spawning waits until the program is executed
+ * @ret: owned: unpack_child_watch() on the loop thread comes next
  * Return: 0, or -1 with @e set
  */
-int unpack_child_start(struct loop *l, const struct unpack_request *req, struct unpack_child **ret, struct err *e);
+int unpack_child_spawn(const struct unpack_request *req, struct unpack_child **ret, struct err *e);
+
+/* Wait for its end. @c is owned by the caller until @done is called or unpack_child_kill() */
+void unpack_child_watch(struct unpack_child *c, struct loop *l);
 
 /**
  * unpack_child_kill() - End the process and wait for it; NULL is fine
