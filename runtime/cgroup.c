@@ -158,9 +158,9 @@ static int make(const char *path, const struct oci_resources *r, struct arena *a
 
 	if (cgroup_limits(r, cgroup_host()->layout.is_v2, a, &values, e) < 0)
 		return -1;
-	if (cgroup_prepare_cpuset(path, e) < 0 || cgroup_fill(path, &values, e) < 0)
+	if (make_unified(path, e) < 0 || cgroup_prepare_cpuset(path, e) < 0 || cgroup_fill(path, &values, e) < 0)
 		return -1;
-	if (make_unified(path, e) < 0 || cgroup_open(path, &h, e) < 0)
+	if (cgroup_open(path, &h, e) < 0)
 		return -1;
 	if (attach_devices(h, r, a, e) < 0) {
 		cgroup_close(h);

@@ -93,21 +93,53 @@ static void stage_set_attr(const struct stage_ctx *c, int fd, const struct mount
 		stage_die(c, "mount '", op->target, "': set its options", NULL);
 }
 
+/*
+ * CVE-2023-28642: what is read and written as /proc and /sys must be at that very place, not behind a link of the
+ * image that the container could exchange.
+ */
+static void stage_refuse_link(const struct stage_ctx *c, const struct mount_op *op)
+{
+	int fd;
+
+	if (strcmp(op->type, "proc") != 0 && strcmp(op->type, "sysfs") != 0)
+		return;
+	fd = stage_open_plain(c->root_fd, op->target, O_PATH);
+	if (fd < 0)
+		stage_die(c, "mount ", op->type, " on '", op->target, "': it must be an ordinary directory", NULL);
+	stage_close(fd);
+}
+
 static void stage_mount_fs(const struct stage_ctx *c, const struct mount_op *op)
 {
 	struct mount_attr attr = { .propagation = op->propagation };
 	int target = stage_target(c, op, true);
-	int fd = stage_new_fs(c, op);
+	int fd;
 
+	stage_refuse_link(c, op);
+	fd = stage_new_fs(c, op);
 	stage_attach(c, op, fd, target);
 	if (attr.propagation != 0)
 		stage_set_attr(c, fd, op, &attr);
 	stage_close(fd);
 }
 
+/* The kernel calls it EINVAL; docker's words tell what to do. */
+static void stage_refuse_mismatch(const struct stage_ctx *c, const struct mount_op *op, int target_fd)
+{
+	struct stat st;
+
+	if (fstat(target_fd, &st) == 0 && S_ISDIR(st.st_mode) != op->is_dir)
+		stage_refuse(c, ERR_INVALID, 127, 0, "mount '", op->source, "' on '", op->target,
+			     "': not a directory: Are you trying to mount a directory onto a file (or vice-versa)? "
+			     "Check if the specified host path exists and is the expected type", NULL);
+}
+
 static void stage_mount_bind(const struct stage_ctx *c, const struct mount_op *op)
 {
-	stage_attach(c, op, op->fd, stage_target(c, op, op->is_dir));
+	int target = stage_target(c, op, op->is_dir);
+
+	stage_refuse_mismatch(c, op, target);
+	stage_attach(c, op, op->fd, target);
 	stage_close(op->fd);
 }
 

@@ -35,6 +35,11 @@ int stage_open_in_root(int root_fd, const char *path, uint64_t flags)
 	return stage_openat2(root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+int stage_open_plain(int root_fd, const char *path, uint64_t flags)
+{
+	return stage_openat2(root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
+}
+
 void stage_close(int fd)
 {
 	int keep = errno;
@@ -94,8 +99,7 @@ static bool stage_walk_is_last(const struct stage_walk *w)
 /* Open what is resolved so far. No link may have come into it meanwhile. */
 static int stage_walk_open(int root_fd, const char *done, uint64_t flags)
 {
-	return stage_openat2(root_fd, done[0] == '\0' ? "/" : done, flags,
-			     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
+	return stage_open_plain(root_fd, done[0] == '\0' ? "/" : done, flags);
 }
 
 static int stage_walk_make(int root_fd, const char *parent, const char *name, bool is_dir)

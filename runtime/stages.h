@@ -189,6 +189,8 @@ void stage_enter(struct stage_ctx *c, enum stage at);
 
 /* openat2 below root_fd: links stay inside, magic links do not work. Return: descriptor, or -1 with errno */
 int stage_open_in_root(int root_fd, const char *path, uint64_t flags);
+/* The same, and no link at all may be on the way. Return: descriptor, or -1 with errno */
+int stage_open_plain(int root_fd, const char *path, uint64_t flags);
 /* O_PATH descriptor of what a mount goes on, made (directory 0755 or empty file) when absent. Return: it, or -1 */
 int stage_open_target(int root_fd, const char *path, bool wants_dir);
 void stage_close(int fd);
