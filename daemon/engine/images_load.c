@@ -53,10 +53,13 @@ static void begin_task(void *ctx);
 
 void images_end_loads(struct images *imgs)
 {
+	struct err ending = { 0 };
+
 	for (struct images_task *t = imgs->tasks; t; t = t->next) {
 		if (t->fn == begin_task)
 			((struct load_op *)t->ctx)->n_away--;   /* its turn never comes */
 	}
+	err_set(&ending, ERR_SYSTEM, "kilnd is ending");
 	while (imgs->loads) {
 		struct load_op *op = imgs->loads;
 
@@ -65,6 +68,7 @@ void images_end_loads(struct images *imgs)
 		if (op->is_watched && unpack_child_kill(TAKE_PTR(op->child)))
 			op->n_away--;
 		load_layers_kill(op);
+		op->done(op->ctx, &ending);
 		if (op->n_away == 0)
 			op_free(op);
 	}

@@ -67,4 +67,4 @@ void image_digests(const struct image *i, struct arena *a, struct str_list *ret)
 void image_erase(struct image *i, struct state_batch *b);    /* rows and memory; files by a sweep. @i is gone */
 
 /* ---- images_load.c ---- */
-void images_end_loads(struct images *imgs);                  /* kilnd ends: kill the children, tell nobody */
+void images_end_loads(struct images *imgs);                  /* kilnd ends: kill the children */
