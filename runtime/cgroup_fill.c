@@ -76,22 +76,31 @@ static void filler_add_controllers(struct filler *f, const char *list)
 			filler_controller(f, name);
 }
 
+/* Is the group's directory of this controller there? libcgroup stops at the first that fails. */
+static bool is_made(const char *file)
+{
+	char dir[512];
+
+	snprintf(dir, sizeof(dir), "%.*s", (int)(strrchr(file, '/') - file), file);
+	return access(dir, F_OK) == 0;
+}
+
 /* libcgroup has failed and does not tell where: find out by writing the values by hand. */
 static int explain(const char *path, const struct cgroup_values *values, int code, struct err *e)
 {
 	char file[512], dir[512];
 
+	for (size_t i = 0; i < values->n; i++) {
+		const struct cgroup_value *v = &values->v[i];
+
+		if (!cgroup_value_file(path, v, file) || !is_made(file) || cgroup_write_lines(file, v->value, e) == 0)
+			continue;
+		e->kind = e->sys == EINVAL || e->sys == ERANGE ? ERR_INVALID : e->kind;
+		return err_wrap(e, "control group '%s'", path);
+	}
 	for (size_t i = 0; cgroup_dir(i, path, dir); i++)
 		if (access(dir, F_OK) < 0)
 			return err_set(e, ERR_SYSTEM, "make control group '%s': %s", dir, cgroup_strerror(code));
-	for (size_t i = 0; i < values->n; i++) {
-		if (!cgroup_value_file(path, &values->v[i], file))
-			continue;
-		if (cgroup_write_lines(file, values->v[i].value, e) < 0) {
-			e->kind = e->sys == EINVAL || e->sys == ERANGE ? ERR_INVALID : e->kind;
-			return err_wrap(e, "control group '%s'", path);
-		}
-	}
 	return err_set(e, ERR_SYSTEM, "control group '%s': %s", path, cgroup_strerror(code));
 }
 
