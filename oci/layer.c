@@ -142,6 +142,8 @@ static int write_file(struct layer_job *j, int fd, const struct layer_tar_entry 
 	size_t n;
 	int r;
 
+	if (t->bytes > LAYER_FILE_BYTES_MAX - j->file_bytes)
+		return err_set(e, ERR_INVALID, "'%.200s': the files of the layer are too large", path);
 	while ((r = layer_tar_data(j->tar, &data, &n, &offset, e)) > 0) {
 		if (offset > t->bytes || n > t->bytes - offset)
 			return err_set(e, ERR_INVALID, "'%.200s': more data than its size says", path);

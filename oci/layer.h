@@ -23,6 +23,7 @@ struct layer_limits {
 	{ .stream = { .max_bytes = UINT64_C(128) << 30, .max_ratio = 500 },          \
 	  .max_entries = 8u << 20, .max_note_bytes = 256u << 20 }
 
+#define LAYER_FILE_BYTES_MAX  (UINT64_C(1) << 50)   /* sum of what files say they hold; holes count */
 #define LAYER_XATTRS_MAX      128            /* of one entry */
 #define LAYER_XATTR_MAX_BYTES 65536          /* what the kernel takes */
 

@@ -268,6 +268,22 @@ START_TEST(sparse_files_keep_their_holes)
 }
 END_TEST
 
+START_TEST(hole_larger_than_any_disk_is_refused)
+{
+	begin();
+	tar_pax(&tar, "GNU.sparse.major", "1", 1);
+	tar_pax(&tar, "GNU.sparse.minor", "0", 1);
+	tar_pax(&tar, "GNU.sparse.name", "sparse", 6);
+	tar_pax(&tar, "GNU.sparse.realsize", "4611686018427387904", 19);
+	{
+		static const char map[512] = "0\n";
+
+		tar_entry_raw(&tar, "x", '0', 0644, "", map, sizeof map, 0, 0);
+	}
+	refuses("too large");
+}
+END_TEST
+
 /* --- whiteouts --------------------------------------------------------------------------------------- */
 
 START_TEST(whiteout_becomes_a_device_and_opaque_is_reported)
@@ -642,7 +658,7 @@ END_TEST
 UNIT_MAIN("layer", files_get_content_mode_and_time, layer_without_root_entry_gets_mode_755,
 	  missing_parents_are_made, hard_links_share_the_file_also_to_links, names_are_raw_bytes,
 	  long_names_and_times_come_from_pax, later_entries_replace_earlier_ones,
-	  attributes_are_kept_and_host_labels_are_not, sparse_files_keep_their_holes,
+	  attributes_are_kept_and_host_labels_are_not, sparse_files_keep_their_holes, hole_larger_than_any_disk_is_refused,
 	  whiteout_becomes_a_device_and_opaque_is_reported, opaque_root_has_the_empty_name,
 	  whiteout_never_hides_what_its_own_layer_brings, directory_over_a_whiteout_is_opaque,
 	  malformed_whiteouts_are_refused, names_that_lead_outside_are_refused,
