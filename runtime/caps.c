@@ -6,7 +6,7 @@
 #include "oci/runtime_config.h"
 #include "runtime/stages.h"
 
-#define CAPS_MAX 64       /* a set is 64 bits */
+#define CAPS_MAX 64 /* a set is 64 bits */
 
 unsigned caps_last(void)
 {
@@ -22,8 +22,10 @@ int caps_parse(const struct str_list *names, const char *what, uint64_t *ret, st
 	cap_value_t cap;
 
 	for (size_t i = 0; i < names->n; i++) {
-		if (!str_starts(names->v[i], "CAP_") || cap_from_name(names->v[i], &cap) < 0 || cap < 0 || cap >= CAPS_MAX)
-			return err_set(e, ERR_INVALID, "capabilities.%s: unknown capability '%s'", what, names->v[i]);
+		if (!str_starts(names->v[i], "CAP_") || cap_from_name(names->v[i], &cap) < 0 ||
+		    cap < 0 || cap >= CAPS_MAX)
+			return err_set(e, ERR_INVALID, "capabilities.%s: unknown capability '%s'",
+				       what, names->v[i]);
 		if ((unsigned)cap <= caps_last())
 			set |= 1ull << cap;
 	}
@@ -43,9 +45,11 @@ int caps_plan(const struct oci_capabilities *caps, struct stage_caps *ret, struc
 			return -1;
 	}
 	if ((plan.effective & ~plan.permitted) != 0)
-		return err_set(e, ERR_INVALID, "capabilities.effective: not all of it is in capabilities.permitted");
+		return err_set(e, ERR_INVALID,
+			       "capabilities.effective: not all of it is in capabilities.permitted");
 	if ((plan.ambient & ~plan.permitted) != 0)
-		return err_set(e, ERR_INVALID, "capabilities.ambient: not all of it is in capabilities.permitted");
+		return err_set(e, ERR_INVALID,
+			       "capabilities.ambient: not all of it is in capabilities.permitted");
 	plan.inheritable = plan.ambient;
 	*ret = plan;
 	return 0;

@@ -17,9 +17,9 @@
 #include "runtime/devices.h"
 
 struct cgroup_handle {
-	int dir_fd;                         /* of cgroup2; -1 */
-	int oom_fd;                         /* memory.events or memory.oom_control; -1 */
-	int join_fds[CGROUP_V1_MAX];        /* tasks of each v1 hierarchy */
+	int dir_fd;                  /* of cgroup2; -1 */
+	int oom_fd;                  /* memory.events or memory.oom_control; -1 */
+	int join_fds[CGROUP_V1_MAX]; /* tasks of each v1 hierarchy */
 	size_t n_join_fds;
 };
 
@@ -54,7 +54,9 @@ static int open_join_fds(struct cgroup_handle *h, const char *path, struct err *
 static void open_oom_fd(struct cgroup_handle *h, const char *path)
 {
 	const struct cgroup_value events = { .controller = "memory",
-					     .file = cgroup_host()->layout.is_v2 ? "memory.events" : "memory.oom_control" };
+					     .file = cgroup_host()->layout.is_v2
+							     ? "memory.events"
+							     : "memory.oom_control" };
 	char file[512];
 
 	if (cgroup_value_file(path, &events, file))
@@ -134,7 +136,8 @@ static int make_unified(const char *path, struct err *e)
 
 /* --- create --------------------------------------------------------------------------------------------------- */
 
-static int attach_devices(const struct cgroup_handle *h, const struct oci_resources *r, struct arena *a, struct err *e)
+static int attach_devices(const struct cgroup_handle *h, const struct oci_resources *r,
+			  struct arena *a, struct err *e)
 {
 	struct device_rule *rules;
 	struct bpf_insn *program;
@@ -143,22 +146,24 @@ static int attach_devices(const struct cgroup_handle *h, const struct oci_resour
 	if (r == NULL || r->n_devices == 0 || cgroup_has_controller("devices"))
 		return 0;
 	if (h->dir_fd < 0)
-		return err_set(e, ERR_UNSUPPORTED, "linux.resources.devices: this host has no way to limit devices");
+		return err_set(e, ERR_UNSUPPORTED,
+			       "linux.resources.devices: this host has no way to limit devices");
 	if (devices_rules(r, a, &rules, &n, e) < 0)
 		return err_wrap(e, "linux.resources");
 	devices_bpf_build(rules, n, a, &program, &len);
 	return devices_bpf_attach(h->dir_fd, program, len, e);
 }
 
-static int make(const char *path, const struct oci_resources *r, struct arena *a, struct cgroup_handle **ret,
-		struct err *e)
+static int make(const char *path, const struct oci_resources *r, struct arena *a,
+		struct cgroup_handle **ret, struct err *e)
 {
 	struct cgroup_handle *h = NULL;
 	struct cgroup_values values;
 
 	if (cgroup_limits(r, cgroup_host()->layout.is_v2, a, &values, e) < 0)
 		return -1;
-	if (make_unified(path, e) < 0 || cgroup_prepare_cpuset(path, e) < 0 || cgroup_fill(path, &values, e) < 0)
+	if (make_unified(path, e) < 0 || cgroup_prepare_cpuset(path, e) < 0 ||
+	    cgroup_fill(path, &values, e) < 0)
 		return -1;
 	if (cgroup_open(path, &h, e) < 0)
 		return -1;
@@ -183,13 +188,15 @@ static int check_absent(const char *path, struct err *e)
 		if (fd < 0)
 			continue;
 		if (read(fd, first, sizeof(first)) != 0)
-			return err_set(e, ERR_CONFLICT, "control group '%s' has processes in it", path);
+			return err_set(e, ERR_CONFLICT, "control group '%s' has processes in it",
+				       path);
 		return cgroup_remove(path, e);
 	}
 	return 0;
 }
 
-int cgroup_create(const char *path, const struct oci_resources *resources, struct cgroup_handle **ret, struct err *e)
+int cgroup_create(const char *path, const struct oci_resources *resources,
+		  struct cgroup_handle **ret, struct err *e)
 {
 	AUTO_ARENA struct arena *a = arena_new();
 

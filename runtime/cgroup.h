@@ -35,8 +35,8 @@ int cgroup_setup(struct err *e);
  * @e:         ERR_INVALID a value the kernel refuses, named; ERR_UNSUPPORTED a limit without its controller
  * Return: 0, or -1 with @e set and nothing left behind
  */
-int cgroup_create(const char *path, const struct oci_resources *resources, struct cgroup_handle **ret,
-		  struct err *e);
+int cgroup_create(const char *path, const struct oci_resources *resources,
+		  struct cgroup_handle **ret, struct err *e);
 
 /**
  * cgroup_open() - A group that exists, to join it
@@ -88,13 +88,13 @@ int cgroup_remove(const char *path, struct err *e);
 
 /* One v1 hierarchy in use. */
 struct cgroup_v1 {
-	const char *name;         /* of its directory: "cpu,cpuacct"; the container sees it under this name */
-	const char *controllers;  /* as mount options: "cpu,cpuacct" */
+	const char *name; /* of its directory: "cpu,cpuacct"; the container sees it under this name */
+	const char *controllers; /* as mount options: "cpu,cpuacct" */
 };
 
 /* What the host has. */
 struct cgroup_layout {
-	bool is_v2;               /* cgroup2 alone */
+	bool is_v2; /* cgroup2 alone */
 	const struct cgroup_v1 *v1;
 	size_t n_v1;
 };

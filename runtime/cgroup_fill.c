@@ -63,7 +63,9 @@ static int filler_add(struct filler *f, const struct cgroup_value *v)
 	code = filler_flush(f);
 	filler_begin(f);
 	c = filler_controller(f, v->controller);
-	return code != 0 ? code : c != NULL ? cgroup_add_value_string(c, v->file, v->value) : ECGFAIL;
+	return code != 0   ? code
+	       : c != NULL ? cgroup_add_value_string(c, v->file, v->value)
+			   : ECGFAIL;
 }
 
 static void filler_add_controllers(struct filler *f, const char *list)
@@ -93,14 +95,16 @@ static int explain(const char *path, const struct cgroup_values *values, int cod
 	for (size_t i = 0; i < values->n; i++) {
 		const struct cgroup_value *v = &values->v[i];
 
-		if (!cgroup_value_file(path, v, file) || !is_made(file) || cgroup_write_lines(file, v->value, e) == 0)
+		if (!cgroup_value_file(path, v, file) || !is_made(file) ||
+		    cgroup_write_lines(file, v->value, e) == 0)
 			continue;
 		e->kind = e->sys == EINVAL || e->sys == ERANGE ? ERR_INVALID : e->kind;
 		return err_wrap(e, "control group '%s'", path);
 	}
 	for (size_t i = 0; cgroup_dir(i, path, dir); i++)
 		if (access(dir, F_OK) < 0)
-			return err_set(e, ERR_SYSTEM, "make control group '%s': %s", dir, cgroup_strerror(code));
+			return err_set(e, ERR_SYSTEM, "make control group '%s': %s", dir,
+				       cgroup_strerror(code));
 	return err_set(e, ERR_SYSTEM, "control group '%s': %s", path, cgroup_strerror(code));
 }
 
@@ -112,7 +116,8 @@ static int wants_value(const struct cgroup_value *v, struct err *e)
 	if (!cgroup_has_controller(v->controller)) {
 		if (v->is_optional || str_eq(v->controller, "devices"))
 			return 0;
-		return err_set(e, ERR_UNSUPPORTED, "%s: this host has no controller '%s'", v->file, v->controller);
+		return err_set(e, ERR_UNSUPPORTED, "%s: this host has no controller '%s'", v->file,
+			       v->controller);
 	}
 	/* v1's root has the file when the kernel has it; the root of v2 has no limits, so there the group is looked at */
 	if (v->is_optional && !cgroup_host()->layout.is_v2)
@@ -202,7 +207,9 @@ static int inherit_cpuset(const char *mount, const char *above, const char *path
 	if (code == 0)
 		code = cgroup_create_cgroup(cg, 1);
 	cgroup_free(&cg);
-	return code == 0 ? 0 : err_set(e, ERR_SYSTEM, "control group '%s': cpuset: %s", path, cgroup_strerror(code));
+	return code == 0 ? 0
+			 : err_set(e, ERR_SYSTEM, "control group '%s': cpuset: %s", path,
+				   cgroup_strerror(code));
 }
 
 int cgroup_prepare_cpuset(const char *path, struct err *e)
@@ -215,7 +222,8 @@ int cgroup_prepare_cpuset(const char *path, struct err *e)
 	mount[strlen(mount) - 1] = '\0';
 	for (const char *end = path; end != NULL && *end != '\0';) {
 		end = strchr(end + 1, '/');
-		snprintf(part, sizeof(part), "%.*s", end != NULL ? (int)(end - path) : (int)strlen(path), path);
+		snprintf(part, sizeof(part), "%.*s",
+			 end != NULL ? (int)(end - path) : (int)strlen(path), path);
 		if (inherit_cpuset(mount, above, part, e) < 0)
 			return -1;
 		snprintf(above, sizeof(above), "%s", part);

@@ -90,9 +90,11 @@ int cgroup_check_path(const char *path, struct err *e)
 	AUTO_FREE char *clean = path != NULL ? path_clean(path) : NULL;
 
 	if (clean == NULL || path[0] != '/' || !str_eq(path, clean) || str_eq(path, "/"))
-		return err_set(e, ERR_INVALID, "control group '%s' is no clean absolute path", path != NULL ? path : "");
+		return err_set(e, ERR_INVALID, "control group '%s' is no clean absolute path",
+			       path != NULL ? path : "");
 	if (strlen(path) > CGROUP_PATH_MAX)
-		return err_set(e, ERR_INVALID, "control group '%s' is longer than %d bytes", path, CGROUP_PATH_MAX);
+		return err_set(e, ERR_INVALID, "control group '%s' is longer than %d bytes", path,
+			       CGROUP_PATH_MAX);
 	return 0;
 }
 
@@ -168,8 +170,8 @@ static void find_v1(void)
 	for (size_t i = 0; i < ARRAY_SIZE(v1_controllers); i++) {
 		char *mount = NULL;
 
-		if (cgroup_get_subsys_mount_point(v1_controllers[i], &mount) == 0 && mount != NULL &&
-		    mount[0] == '/' && !str_eq(mount, host.v2.mount))
+		if (cgroup_get_subsys_mount_point(v1_controllers[i], &mount) == 0 &&
+		    mount != NULL && mount[0] == '/' && !str_eq(mount, host.v2.mount))
 			add_v1(v1_controllers[i], mount);
 		free(mount);
 	}
@@ -199,7 +201,8 @@ static void find_v2(void)
 
 		if (cgroup_get_subsys_mount_point(v2_controllers[i], &mount) == 0 &&
 		    str_eq(mount, host.v2.mount) && enable_in_root(v2_controllers[i]))
-			append_name(host.v2.controllers, sizeof(host.v2.controllers), v2_controllers[i]);
+			append_name(host.v2.controllers, sizeof(host.v2.controllers),
+				    v2_controllers[i]);
 		free(mount);
 	}
 }

@@ -10,7 +10,7 @@
 #include "runtime/devices.h"
 
 #define VALUES_MAX      256
-#define VALUE_MAX_BYTES 4000      /* libcgroup holds 4096 */
+#define VALUE_MAX_BYTES 4000 /* libcgroup holds 4096 */
 #define PERIOD_USEC     100000
 
 struct value_list {
@@ -18,7 +18,8 @@ struct value_list {
 	struct cgroup_values *out;
 };
 
-static struct cgroup_value *add(struct value_list *l, const char *controller, const char *file, const char *value)
+static struct cgroup_value *add(struct value_list *l, const char *controller, const char *file,
+				const char *value)
 {
 	struct cgroup_value *v = &l->out->v[l->out->n++];
 
@@ -42,13 +43,18 @@ static const char *limit_text(struct value_list *l, int64_t limit, bool is_v2)
 static int memory_refuse(const struct oci_memory *m, bool is_v2, struct err *e)
 {
 	if (m->kernel_bytes.set || m->kernel_tcp_bytes.set)
-		return err_set(e, ERR_UNSUPPORTED, "memory.kernel and memory.kernelTCP: current kernels have no such limit");
+		return err_set(e, ERR_UNSUPPORTED,
+			       "memory.kernel and memory.kernelTCP: current kernels have no such limit");
 	if (is_v2 && m->swappiness.set)
-		return err_set(e, ERR_UNSUPPORTED, "memory.swappiness: cgroup v2 has no such setting");
+		return err_set(e, ERR_UNSUPPORTED,
+			       "memory.swappiness: cgroup v2 has no such setting");
 	if (is_v2 && m->disable_oom_killer.set && m->disable_oom_killer.v)
-		return err_set(e, ERR_UNSUPPORTED, "memory.disableOOMKiller: cgroup v2 has no such setting");
-	if (m->swap_bytes.set && m->swap_bytes.v > 0 && m->limit_bytes.set && m->swap_bytes.v < m->limit_bytes.v)
-		return err_set(e, ERR_INVALID, "memory.swap: it is memory and swap together, and below memory.limit");
+		return err_set(e, ERR_UNSUPPORTED,
+			       "memory.disableOOMKiller: cgroup v2 has no such setting");
+	if (m->swap_bytes.set && m->swap_bytes.v > 0 && m->limit_bytes.set &&
+	    m->swap_bytes.v < m->limit_bytes.v)
+		return err_set(e, ERR_INVALID,
+			       "memory.swap: it is memory and swap together, and below memory.limit");
 	return 0;
 }
 
@@ -82,11 +88,15 @@ static void memory_v1(struct value_list *l, const struct oci_memory *m)
 		add(l, "memory", "memory.limit_in_bytes", limit_text(l, m->limit_bytes.v, false));
 	/* after the limit: the kernel wants memory and swap together to be no less than memory */
 	if (m->swap_bytes.set && m->swap_bytes.v != 0)
-		add(l, "memory", "memory.memsw.limit_in_bytes", limit_text(l, m->swap_bytes.v, false))->is_optional = true;
+		add(l, "memory", "memory.memsw.limit_in_bytes",
+		    limit_text(l, m->swap_bytes.v, false))
+			->is_optional = true;
 	if (m->reservation_bytes.set)
-		add(l, "memory", "memory.soft_limit_in_bytes", limit_text(l, m->reservation_bytes.v, false));
+		add(l, "memory", "memory.soft_limit_in_bytes",
+		    limit_text(l, m->reservation_bytes.v, false));
 	if (m->swappiness.set)
-		add(l, "memory", "memory.swappiness", arena_printf(l->arena, "%" PRIu64, m->swappiness.v));
+		add(l, "memory", "memory.swappiness",
+		    arena_printf(l->arena, "%" PRIu64, m->swappiness.v));
 	if (m->disable_oom_killer.set && m->disable_oom_killer.v)
 		add(l, "memory", "memory.oom_control", "1");
 }
@@ -97,7 +107,8 @@ static int cpu_refuse(const struct oci_cpu *c, struct err *e)
 {
 	if ((c->realtime_runtime_usec.set && c->realtime_runtime_usec.v != 0) ||
 	    (c->realtime_period_usec.set && c->realtime_period_usec.v != 0))
-		return err_set(e, ERR_UNSUPPORTED, "cpu.realtimeRuntime and cpu.realtimePeriod are not supported");
+		return err_set(e, ERR_UNSUPPORTED,
+			       "cpu.realtimeRuntime and cpu.realtimePeriod are not supported");
 	return 0;
 }
 
@@ -110,16 +121,19 @@ static uint64_t weight_of_shares(uint64_t shares)
 
 static void cpu_v2(struct value_list *l, const struct oci_cpu *c)
 {
-	uint64_t period = c->period_usec.set && c->period_usec.v != 0 ? c->period_usec.v : PERIOD_USEC;
+	uint64_t period =
+		c->period_usec.set && c->period_usec.v != 0 ? c->period_usec.v : PERIOD_USEC;
 
 	if (c->shares.set && c->shares.v != 0)
-		add(l, "cpu", "cpu.weight", arena_printf(l->arena, "%" PRIu64, weight_of_shares(c->shares.v)));
+		add(l, "cpu", "cpu.weight",
+		    arena_printf(l->arena, "%" PRIu64, weight_of_shares(c->shares.v)));
 	if (c->idle.set)
 		add(l, "cpu", "cpu.idle", arena_printf(l->arena, "%" PRId64, c->idle.v));
 	if ((c->quota_usec.set && c->quota_usec.v != 0) || c->period_usec.set)
 		add(l, "cpu", "cpu.max",
 		    arena_printf(l->arena, "%s %" PRIu64,
-				 c->quota_usec.v > 0 ? limit_text(l, c->quota_usec.v, true) : "max", period));
+				 c->quota_usec.v > 0 ? limit_text(l, c->quota_usec.v, true) : "max",
+				 period));
 	if (c->burst_usec.set)
 		add(l, "cpu", "cpu.max.burst", arena_printf(l->arena, "%" PRIu64, c->burst_usec.v));
 }
@@ -131,11 +145,13 @@ static void cpu_v1(struct value_list *l, const struct oci_cpu *c)
 	if (c->idle.set)
 		add(l, "cpu", "cpu.idle", arena_printf(l->arena, "%" PRId64, c->idle.v));
 	if (c->period_usec.set && c->period_usec.v != 0)
-		add(l, "cpu", "cpu.cfs_period_us", arena_printf(l->arena, "%" PRIu64, c->period_usec.v));
+		add(l, "cpu", "cpu.cfs_period_us",
+		    arena_printf(l->arena, "%" PRIu64, c->period_usec.v));
 	if (c->quota_usec.set && c->quota_usec.v != 0)
 		add(l, "cpu", "cpu.cfs_quota_us", limit_text(l, c->quota_usec.v, false));
 	if (c->burst_usec.set)
-		add(l, "cpu", "cpu.cfs_burst_us", arena_printf(l->arena, "%" PRIu64, c->burst_usec.v));
+		add(l, "cpu", "cpu.cfs_burst_us",
+		    arena_printf(l->arena, "%" PRIu64, c->burst_usec.v));
 }
 
 static void cpuset(struct value_list *l, const struct oci_cpu *c)
@@ -163,7 +179,8 @@ static int devices_v1(struct value_list *l, const struct oci_resources *r, struc
 
 		devices_rule_text(&rules[i], line);
 		strbuf_addf(&lines, "%s%s", lines.len != 0 ? "\n" : "", line);
-		ends_run = i + 1 == n || rules[i + 1].allow != rules[i].allow || lines.len > VALUE_MAX_BYTES - 64;
+		ends_run = i + 1 == n || rules[i + 1].allow != rules[i].allow ||
+			   lines.len > VALUE_MAX_BYTES - 64;
 		if (!ends_run)
 			continue;
 		if (l->out->n == VALUES_MAX - 1)
@@ -199,12 +216,15 @@ static int unified(struct value_list *l, const struct str_map *map, struct err *
 	for (size_t i = 0; i < map->n; i++) {
 		const char *file = map->v[i].key, *dot = strchr(file, '.');
 
-		if (dot == NULL || dot == file || strchr(file, '/') != NULL || str_starts(file, "cgroup."))
-			return err_set(e, ERR_INVALID, "unified: '%s' is no setting of a controller", file);
+		if (dot == NULL || dot == file || strchr(file, '/') != NULL ||
+		    str_starts(file, "cgroup."))
+			return err_set(e, ERR_INVALID,
+				       "unified: '%s' is no setting of a controller", file);
 		if (l->out->n == VALUES_MAX - 1)
 			return err_set(e, ERR_INVALID, "unified: too many settings");
 		if (strlen(map->v[i].value) >= VALUE_MAX_BYTES)
-			return err_set(e, ERR_INVALID, "unified: the value of '%s' is too long", file);
+			return err_set(e, ERR_INVALID, "unified: the value of '%s' is too long",
+				       file);
 		add(l, arena_strndup(l->arena, file, (size_t)(dot - file)), file, map->v[i].value);
 	}
 	return 0;
@@ -244,8 +264,8 @@ static int all_limits(struct value_list *l, const struct oci_resources *r, bool 
 	return unified(l, &r->unified, e);
 }
 
-int cgroup_limits(const struct oci_resources *resources, bool is_v2, struct arena *arena, struct cgroup_values *ret,
-		  struct err *e)
+int cgroup_limits(const struct oci_resources *resources, bool is_v2, struct arena *arena,
+		  struct cgroup_values *ret, struct err *e)
 {
 	struct value_list l = { .arena = arena, .out = ret };
 

@@ -15,14 +15,14 @@
 struct oci_resources;
 
 struct cgroup_value {
-	const char *controller;   /* "memory" */
-	const char *file;         /* "memory.max" */
-	const char *value;        /* lines are written one by one */
-	bool is_optional;         /* left out where the kernel has no such file (swap accounting) */
+	const char *controller; /* "memory" */
+	const char *file;       /* "memory.max" */
+	const char *value;      /* lines are written one by one */
+	bool is_optional;       /* left out where the kernel has no such file (swap accounting) */
 };
 
 struct cgroup_values {
-	struct cgroup_value *v;   /* in the order in which they must be written */
+	struct cgroup_value *v; /* in the order in which they must be written */
 	size_t n;
 };
 
@@ -34,5 +34,5 @@ struct cgroup_values {
  * @e:         ERR_INVALID, ERR_UNSUPPORTED with the name of the field
  * Return: 0, or -1 with @e set
  */
-int cgroup_limits(const struct oci_resources *resources, bool is_v2, struct arena *arena, struct cgroup_values *ret,
-		  struct err *e);
+int cgroup_limits(const struct oci_resources *resources, bool is_v2, struct arena *arena,
+		  struct cgroup_values *ret, struct err *e);

@@ -9,16 +9,16 @@
 struct cgroup_value;
 struct cgroup_values;
 
-#define CGROUP_V1_MAX      12
-#define CGROUP_PATH_MAX    200
+#define CGROUP_V1_MAX   12
+#define CGROUP_PATH_MAX 200
 
 struct cgroup_hierarchy {
-	char mount[256];                    /* where it is mounted */
-	char controllers[128];              /* comma-separated; of v2: those that we use */
+	char mount[256];       /* where it is mounted */
+	char controllers[128]; /* comma-separated; of v2: those that we use */
 };
 
 struct cgroup_host {
-	struct cgroup_hierarchy v2;         /* mount "": there is none */
+	struct cgroup_hierarchy v2; /* mount "": there is none */
 	struct cgroup_hierarchy v1[CGROUP_V1_MAX];
 	struct cgroup_v1 names[CGROUP_V1_MAX];
 	struct cgroup_layout layout;

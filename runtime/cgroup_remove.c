@@ -65,7 +65,8 @@ static void remove_below(int dir, unsigned depth, bool kills)
 	struct dirent *entry;
 
 	while (d != NULL && (entry = readdir(d)) != NULL)
-		if (entry->d_type == DT_DIR && !str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
+		if (entry->d_type == DT_DIR && !str_eq(entry->d_name, ".") &&
+		    !str_eq(entry->d_name, ".."))
 			remove_tree(dir, entry->d_name, depth + 1, kills);
 }
 
@@ -110,7 +111,8 @@ int cgroup_remove(const char *path, struct err *e)
 		if (errno != EBUSY)
 			return err_sys(e, "remove control group '%s'", path);
 		if (clock_mono_ns() > end)
-			return err_set(e, ERR_TIMEOUT, "remove control group '%s': its processes do not end", path);
+			return err_set(e, ERR_TIMEOUT,
+				       "remove control group '%s': its processes do not end", path);
 		nanosleep(&nap, NULL);
 		if (nap.tv_nsec < 50000000)
 			nap.tv_nsec *= 2;

@@ -12,15 +12,16 @@
 
 /* What every container has, and making (not opening) any node, as runc and docker allow it. */
 static const struct device_rule default_rules[] = {
-	{ true, 'c', DEVICE_ANY, DEVICE_ANY, DEVICE_MKNOD }, { true, 'b', DEVICE_ANY, DEVICE_ANY, DEVICE_MKNOD },
-	{ true, 'c', 1, 3, DEVICE_ALL },          /* null */
-	{ true, 'c', 1, 5, DEVICE_ALL },          /* zero */
-	{ true, 'c', 1, 7, DEVICE_ALL },          /* full */
-	{ true, 'c', 1, 8, DEVICE_ALL },          /* random */
-	{ true, 'c', 1, 9, DEVICE_ALL },          /* urandom */
-	{ true, 'c', 5, 0, DEVICE_ALL },          /* tty */
-	{ true, 'c', 5, 2, DEVICE_ALL },          /* ptmx */
-	{ true, 'c', 136, DEVICE_ANY, DEVICE_ALL },   /* pts */
+	{ true, 'c', DEVICE_ANY, DEVICE_ANY, DEVICE_MKNOD },
+	{ true, 'b', DEVICE_ANY, DEVICE_ANY, DEVICE_MKNOD },
+	{ true, 'c', 1, 3, DEVICE_ALL },            /* null */
+	{ true, 'c', 1, 5, DEVICE_ALL },            /* zero */
+	{ true, 'c', 1, 7, DEVICE_ALL },            /* full */
+	{ true, 'c', 1, 8, DEVICE_ALL },            /* random */
+	{ true, 'c', 1, 9, DEVICE_ALL },            /* urandom */
+	{ true, 'c', 5, 0, DEVICE_ALL },            /* tty */
+	{ true, 'c', 5, 2, DEVICE_ALL },            /* ptmx */
+	{ true, 'c', 136, DEVICE_ANY, DEVICE_ALL }, /* pts */
 };
 
 static int parse_access(const char *text, unsigned *ret, struct err *e)
@@ -39,7 +40,8 @@ static int parse_access(const char *text, unsigned *ret, struct err *e)
 		else if (*p == 'm')
 			access |= DEVICE_MKNOD;
 		else
-			return err_set(e, ERR_INVALID, "access '%s' is not made of r, w and m", text);
+			return err_set(e, ERR_INVALID, "access '%s' is not made of r, w and m",
+				       text);
 	}
 	*ret = access;
 	return 0;
@@ -62,7 +64,8 @@ static int parse_rule(const struct oci_device_rule *r, struct device_rule *ret, 
 			return err_set(e, ERR_INVALID, "unknown type '%s'", r->type);
 		rule.type = r->type[0];
 	}
-	if (parse_number(&r->major, &rule.major, e) < 0 || parse_number(&r->minor, &rule.minor, e) < 0 ||
+	if (parse_number(&r->major, &rule.major, e) < 0 ||
+	    parse_number(&r->minor, &rule.minor, e) < 0 ||
 	    parse_access(r->access, &rule.access, e) < 0)
 		return -1;
 	*ret = rule;
@@ -71,7 +74,8 @@ static int parse_rule(const struct oci_device_rule *r, struct device_rule *ret, 
 
 static bool is_everything(const struct device_rule *r)
 {
-	return r->type == 'a' && r->major == DEVICE_ANY && r->minor == DEVICE_ANY && r->access == DEVICE_ALL;
+	return r->type == 'a' && r->major == DEVICE_ANY && r->minor == DEVICE_ANY &&
+	       r->access == DEVICE_ALL;
 }
 
 /* v1's "a" means everything whatever comes behind it: a narrower rule for both types becomes two. */
@@ -86,8 +90,8 @@ static size_t add_rule(struct device_rule *out, const struct device_rule *r)
 	return 2;
 }
 
-int devices_rules(const struct oci_resources *resources, struct arena *arena, struct device_rule **ret, size_t *ret_n,
-		  struct err *e)
+int devices_rules(const struct oci_resources *resources, struct arena *arena,
+		  struct device_rule **ret, size_t *ret_n, struct err *e)
 {
 	size_t max = 2 * resources->n_devices + ARRAY_SIZE(default_rules), n = 0;
 	struct device_rule rule;
@@ -127,6 +131,7 @@ void devices_rule_text(const struct device_rule *rule, char out[DEVICE_RULE_TEXT
 	number_text(rule->major, major);
 	number_text(rule->minor, minor);
 	snprintf(out, DEVICE_RULE_TEXT_MAX, "%c %s:%s %s%s%s", rule->type, major, minor,
-		 (rule->access & DEVICE_READ) != 0 ? "r" : "", (rule->access & DEVICE_WRITE) != 0 ? "w" : "",
+		 (rule->access & DEVICE_READ) != 0 ? "r" : "",
+		 (rule->access & DEVICE_WRITE) != 0 ? "w" : "",
 		 (rule->access & DEVICE_MKNOD) != 0 ? "m" : "");
 }

@@ -17,15 +17,20 @@
 struct bpf_insn;
 struct oci_resources;
 
-enum device_access { DEVICE_MKNOD = 1, DEVICE_READ = 2, DEVICE_WRITE = 4, DEVICE_ALL = 7 };   /* as BPF_DEVCG_ACC_* */
-#define DEVICE_ANY (-1)
+enum device_access {
+	DEVICE_MKNOD = 1,
+	DEVICE_READ = 2,
+	DEVICE_WRITE = 4,
+	DEVICE_ALL = 7
+}; /* as BPF_DEVCG_ACC_* */
+#define DEVICE_ANY           (-1)
 #define DEVICE_RULE_TEXT_MAX 64
 
 struct device_rule {
 	bool allow;
-	char type;                /* 'a', 'b', 'c' */
-	int64_t major, minor;     /* DEVICE_ANY: all */
-	unsigned access;          /* enum device_access */
+	char type;            /* 'a', 'b', 'c' */
+	int64_t major, minor; /* DEVICE_ANY: all */
+	unsigned access;      /* enum device_access */
 };
 
 /**
@@ -35,8 +40,8 @@ struct device_rule {
  * @e:         ERR_INVALID with the index of the rule
  * Return: 0, or -1 with @e set
  */
-int devices_rules(const struct oci_resources *resources, struct arena *arena, struct device_rule **ret, size_t *ret_n,
-		  struct err *e);
+int devices_rules(const struct oci_resources *resources, struct arena *arena,
+		  struct device_rule **ret, size_t *ret_n, struct err *e);
 
 /**
  * devices_rule_text() - A rule as a line of devices.allow or devices.deny: "c 1:3 rwm"
@@ -49,8 +54,8 @@ void devices_rule_text(const struct device_rule *rule, char out[DEVICE_RULE_TEXT
  * @ret: array of @ret_n instructions in @arena
  * Return: nothing
  */
-void devices_bpf_build(const struct device_rule *rules, size_t n, struct arena *arena, struct bpf_insn **ret,
-		       size_t *ret_n);
+void devices_bpf_build(const struct device_rule *rules, size_t n, struct arena *arena,
+		       struct bpf_insn **ret, size_t *ret_n);
 
 /**
  * devices_bpf_attach() - Load a program and attach it to a v2 group

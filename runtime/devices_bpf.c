@@ -17,17 +17,20 @@
 #include "base/own.h"
 #include "runtime/devices.h"
 
-#define BLOCK_MAX 9       /* instructions of one rule */
+#define BLOCK_MAX 9 /* instructions of one rule */
 #define HEAD_LEN  6
 
-#define INSN(c, d, s, o, i) ((struct bpf_insn){ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
-#define LOAD_CTX(reg, field) \
-	INSN(BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, field), 0)
-#define MOV_REG(d, s)   INSN(BPF_ALU | BPF_MOV | BPF_X, d, s, 0, 0)
-#define MOV_IMM(d, i)   INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
-#define AND_IMM(d, i)   INSN(BPF_ALU | BPF_AND | BPF_K, d, 0, 0, i)
-#define SHR_IMM(d, i)   INSN(BPF_ALU | BPF_RSH | BPF_K, d, 0, 0, i)
-#define JNE_IMM(d, i)   INSN(BPF_JMP | BPF_JNE | BPF_K, d, 0, 0, i)      /* jump targets are set by the caller */
+#define INSN(c, d, s, o, i) \
+	((struct bpf_insn){ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
+#define LOAD_CTX(reg, field)                            \
+	INSN(BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_1, \
+	     offsetof(struct bpf_cgroup_dev_ctx, field), 0)
+#define MOV_REG(d, s) INSN(BPF_ALU | BPF_MOV | BPF_X, d, s, 0, 0)
+#define MOV_IMM(d, i) INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
+#define AND_IMM(d, i) INSN(BPF_ALU | BPF_AND | BPF_K, d, 0, 0, i)
+#define SHR_IMM(d, i) INSN(BPF_ALU | BPF_RSH | BPF_K, d, 0, 0, i)
+#define JNE_IMM(d, i) \
+	INSN(BPF_JMP | BPF_JNE | BPF_K, d, 0, 0, i) /* jump targets are set by the caller */
 #define JNE32_IMM(d, i) INSN(BPF_JMP32 | BPF_JNE | BPF_K, d, 0, 0, i)
 #define JEQ_IMM(d, i)   INSN(BPF_JMP | BPF_JEQ | BPF_K, d, 0, 0, i)
 #define EXIT_INSN       INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
@@ -38,7 +41,7 @@ static size_t put_head(struct bpf_insn *p)
 
 	p[n++] = LOAD_CTX(BPF_REG_2, access_type);
 	p[n++] = MOV_REG(BPF_REG_3, BPF_REG_2);
-	p[n++] = AND_IMM(BPF_REG_2, 0xffff);      /* low half: type, high half: access */
+	p[n++] = AND_IMM(BPF_REG_2, 0xffff); /* low half: type, high half: access */
 	p[n++] = SHR_IMM(BPF_REG_3, 16);
 	p[n++] = LOAD_CTX(BPF_REG_4, major);
 	p[n++] = LOAD_CTX(BPF_REG_5, minor);
@@ -51,7 +54,8 @@ static size_t put_rule(struct bpf_insn *p, const struct device_rule *r)
 	size_t n = 0;
 
 	if (r->type != 'a')
-		p[n++] = JNE_IMM(BPF_REG_2, r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+		p[n++] = JNE_IMM(BPF_REG_2,
+				 r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
 	if (r->access != DEVICE_ALL) {
 		p[n++] = MOV_REG(BPF_REG_1, BPF_REG_3);
 		/* allow: nothing is wanted beyond what is granted; deny: something forbidden is wanted */
@@ -74,11 +78,12 @@ static size_t put_rule(struct bpf_insn *p, const struct device_rule *r)
 
 static bool decides_all(const struct device_rule *r)
 {
-	return r->type == 'a' && r->access == DEVICE_ALL && r->major == DEVICE_ANY && r->minor == DEVICE_ANY;
+	return r->type == 'a' && r->access == DEVICE_ALL && r->major == DEVICE_ANY &&
+	       r->minor == DEVICE_ANY;
 }
 
-void devices_bpf_build(const struct device_rule *rules, size_t n, struct arena *arena, struct bpf_insn **ret,
-		       size_t *ret_n)
+void devices_bpf_build(const struct device_rule *rules, size_t n, struct arena *arena,
+		       struct bpf_insn **ret, size_t *ret_n)
 {
 	struct bpf_insn *p = arena_new_array(arena, struct bpf_insn, HEAD_LEN + n * BLOCK_MAX + 2);
 	size_t len = put_head(p);
@@ -108,7 +113,7 @@ int devices_bpf_attach(int cgroup_dir_fd, const struct bpf_insn *program, size_t
 		.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
 		.insns = (uintptr_t)program,
 		.insn_cnt = (unsigned)n,
-		.license = (uintptr_t)"Apache-2.0",
+		.license = (uintptr_t) "Apache-2.0",
 	};
 	union bpf_attr attach = {
 		.target_fd = (unsigned)cgroup_dir_fd,

@@ -19,10 +19,11 @@
 #include "runtime/plan_parts.h"
 
 /* All that a container may have of its own; one that it shares with us is entered again, which changes nothing. */
-#define JOIN_NAMESPACES (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP)
+#define JOIN_NAMESPACES \
+	(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP)
 
-static int process_part(const struct exec_spec *spec, const struct launch_stdio_fds *stdio, struct arena *a,
-			struct process_plan *ret, struct err *e)
+static int process_part(const struct exec_spec *spec, const struct launch_stdio_fds *stdio,
+			struct arena *a, struct process_plan *ret, struct err *e)
 {
 	struct process_source src = {
 		.process = spec->process,
@@ -46,12 +47,14 @@ static int check_running(int pidfd, struct err *e)
 	return p.revents == 0 ? 0 : err_set(e, ERR_CONFLICT, "the container is not running");
 }
 
-int join_plan_build(const struct exec_spec *spec, int init_pidfd, const struct launch_stdio_fds *stdio,
-		    struct arena *arena, struct join_plan **ret, struct err *e)
+int join_plan_build(const struct exec_spec *spec, int init_pidfd,
+		    const struct launch_stdio_fds *stdio, struct arena *arena,
+		    struct join_plan **ret, struct err *e)
 {
 	struct join_plan *plan = arena_new_obj(arena, struct join_plan);
 
-	if (check_running(init_pidfd, e) < 0 || process_part(spec, stdio, arena, &plan->stages.process, e) < 0)
+	if (check_running(init_pidfd, e) < 0 ||
+	    process_part(spec, stdio, arena, &plan->stages.process, e) < 0)
 		return -1;
 	if (cgroup_open(spec->cgroup_path, &plan->cgroup, e) < 0)
 		return -1;
@@ -93,7 +96,8 @@ static void reap(pid_t pid)
 }
 
 /* The intermediate has ended: the slot holds the program's pid, or it was never cloned. */
-static int wait_program(int sock, volatile pid_t *slot, struct launched *l, struct launch_failure *f, struct err *e)
+static int wait_program(int sock, volatile pid_t *slot, struct launched *l,
+			struct launch_failure *f, struct err *e)
 {
 	int done = launch_wait_exec(sock, &l->pty_fd, f, e);
 
@@ -118,8 +122,8 @@ static int wait_program(int sock, volatile pid_t *slot, struct launched *l, stru
 	return -1;
 }
 
-static int join_by_slot(struct join_plan *plan, pid_t *slot, struct launched *ret, struct launch_failure *f,
-			struct err *e)
+static int join_by_slot(struct join_plan *plan, pid_t *slot, struct launched *ret,
+			struct launch_failure *f, struct err *e)
 {
 	struct launched l = LAUNCHED_EMPTY;
 	AUTO_CLOSE int ours = -1, theirs = -1;
@@ -144,8 +148,8 @@ static int join_by_slot(struct join_plan *plan, pid_t *slot, struct launched *re
 	return 0;
 }
 
-int join(struct join_plan *plan, pid_t *pid_slot, struct launched *ret, struct launch_failure *ret_failure,
-	 struct err *e)
+int join(struct join_plan *plan, pid_t *pid_slot, struct launched *ret,
+	 struct launch_failure *ret_failure, struct err *e)
 {
 	pid_t *page;
 	int done;

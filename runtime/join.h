@@ -24,8 +24,9 @@ struct join_plan;
  * @e:          ERR_CONFLICT the container is not running; else as launch_plan_build()
  * Return: 0, or -1 with @e set
  */
-int join_plan_build(const struct exec_spec *spec, int init_pidfd, const struct launch_stdio_fds *stdio,
-		    struct arena *arena, struct join_plan **ret, struct err *e);
+int join_plan_build(const struct exec_spec *spec, int init_pidfd,
+		    const struct launch_stdio_fds *stdio, struct arena *arena,
+		    struct join_plan **ret, struct err *e);
 
 /**
  * join_plan_done() - Close what the plan holds; NULL is fine
@@ -40,5 +41,5 @@ void join_plan_done(struct join_plan *plan);
  * the intermediate's.
  * Return: 0, or -1 with @e set and no child left
  */
-int join(struct join_plan *plan, pid_t *pid_slot, struct launched *ret, struct launch_failure *ret_failure,
-	 struct err *e);
+int join(struct join_plan *plan, pid_t *pid_slot, struct launched *ret,
+	 struct launch_failure *ret_failure, struct err *e);

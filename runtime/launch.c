@@ -56,8 +56,10 @@ int launch_fail(struct launch_failure *f, enum stage stage, int exit_code)
 static int take_failure(struct stage_msg *m, struct launch_failure *f, struct err *e)
 {
 	m->err.msg[sizeof(m->err.msg) - 1] = '\0';
-	if (m->stage == STAGE_NONE || m->stage >= STAGES_ || m->exit_code < 125 || m->exit_code > 127) {
-		err_set(e, ERR_INTERNAL, "the child reported stage %u, code %d", m->stage, m->exit_code);
+	if (m->stage == STAGE_NONE || m->stage >= STAGES_ || m->exit_code < 125 ||
+	    m->exit_code > 127) {
+		err_set(e, ERR_INTERNAL, "the child reported stage %u, code %d", m->stage,
+			m->exit_code);
 		return launch_fail(f, STAGE_NONE, 125);
 	}
 	if (m->err.sys != 0) {
@@ -114,7 +116,8 @@ static void end_child(pid_t pid)
 		;
 }
 
-static void fill_clone_args(const struct launch_plan *plan, pid_t *slot, int *pidfd, struct clone_args *ret)
+static void fill_clone_args(const struct launch_plan *plan, pid_t *slot, int *pidfd,
+			    struct clone_args *ret)
 {
 	int dir_fd = cgroup_dir_fd(plan->cgroup);
 
@@ -133,8 +136,8 @@ static void fill_clone_args(const struct launch_plan *plan, pid_t *slot, int *pi
 	}
 }
 
-int launch(struct launch_plan *plan, pid_t *pid_slot, struct launched *ret, struct launch_failure *ret_failure,
-	   struct err *e)
+int launch(struct launch_plan *plan, pid_t *pid_slot, struct launched *ret,
+	   struct launch_failure *ret_failure, struct err *e)
 {
 	struct launched l = LAUNCHED_EMPTY;
 	struct clone_args args;

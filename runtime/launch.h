@@ -19,17 +19,21 @@ struct cgroup_handle;
 
 /* A program that runs. Empty value: LAUNCHED_EMPTY. */
 struct launched {
-	pid_t pid;                     /* in the caller's pid namespace; 0: none */
-	int pidfd;                     /* owned; -1: none */
-	int pty_fd;                    /* owned: master side, blocking; -1 without a terminal */
-	struct cgroup_handle *cgroup;  /* owned, cgroup_close(); the group itself is removed by cgroup_remove(path) */
+	pid_t pid;  /* in the caller's pid namespace; 0: none */
+	int pidfd;  /* owned; -1: none */
+	int pty_fd; /* owned: master side, blocking; -1 without a terminal */
+	struct cgroup_handle *
+		cgroup; /* owned, cgroup_close(); the group itself is removed by cgroup_remove(path) */
 };
-#define LAUNCHED_EMPTY { .pid = 0, .pidfd = -1, .pty_fd = -1, .cgroup = NULL }
+#define LAUNCHED_EMPTY                                              \
+	{                                                           \
+		.pid = 0, .pidfd = -1, .pty_fd = -1, .cgroup = NULL \
+	}
 
 /* How it failed: filled only when launch() or join() fails. */
 struct launch_failure {
-	enum stage stage;              /* STAGE_NONE: before clone */
-	int exit_code;                 /* as docker run would exit: 125, 126 (cannot be executed), 127 (not found) */
+	enum stage stage; /* STAGE_NONE: before clone */
+	int exit_code; /* as docker run would exit: 125, 126 (cannot be executed), 127 (not found) */
 };
 
 /**
@@ -45,5 +49,5 @@ struct launch_failure {
  * to the caller does not end it. When the caller dies before execve, the child dies with it.
  * Return: 0; or -1 with @e set, the child reaped and the group removed
  */
-int launch(struct launch_plan *plan, pid_t *pid_slot, struct launched *ret, struct launch_failure *ret_failure,
-	   struct err *e);
+int launch(struct launch_plan *plan, pid_t *pid_slot, struct launched *ret,
+	   struct launch_failure *ret_failure, struct err *e);

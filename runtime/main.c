@@ -15,7 +15,7 @@
 struct role {
 	const char *name;
 	int (*main)(int argc, char **argv);
-	const char *help;                 /* NULL: spawned by kilnd, not for people */
+	const char *help; /* NULL: spawned by kilnd, not for people */
 };
 
 static const struct role roles[] = {
@@ -26,8 +26,8 @@ static const struct role roles[] = {
 
 /* Commands of other OCI runtimes that callers may try. */
 static const char *const refused[] = {
-	"create", "start", "state", "kill", "delete", "exec", "list", "ps", "pause", "resume", "update", "events",
-	"spec", "features", "checkpoint", "restore",
+	"create", "start",  "state",  "kill",   "delete", "exec",     "list",       "ps",
+	"pause",  "resume", "update", "events", "spec",   "features", "checkpoint", "restore",
 };
 
 /* A process that clones must not have threads: another one might hold a lock that the child then waits for. */
@@ -67,7 +67,9 @@ int main(int argc, char **argv)
 			return roles[i].main(argc - 1, argv + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
 		if (str_eq(argv[1], refused[i])) {
-			fprintf(stderr, "kiln-runtime: command '%s' is not supported by this version\n", argv[1]);
+			fprintf(stderr,
+				"kiln-runtime: command '%s' is not supported by this version\n",
+				argv[1]);
 			return 125;
 		}
 	fprintf(stderr, "kiln-runtime: unknown command '%s'\n", argv[1]);

@@ -13,7 +13,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/stages.h"
 
-#define MOUNTS_MAX 1024   /* of a configuration; the list of operations is a little longer */
+#define MOUNTS_MAX 1024 /* of a configuration; the list of operations is a little longer */
 
 /* A growing array in an arena, sized before it is filled. */
 struct op_list {
@@ -42,12 +42,18 @@ struct mount_option {
 
 static const struct mount_option options[] = {
 	{ "defaults", 0, 0 },
-	{ "ro", MOUNT_ATTR_RDONLY, 0 },          { "rw", 0, MOUNT_ATTR_RDONLY },
-	{ "nosuid", MOUNT_ATTR_NOSUID, 0 },      { "suid", 0, MOUNT_ATTR_NOSUID },
-	{ "nodev", MOUNT_ATTR_NODEV, 0 },        { "dev", 0, MOUNT_ATTR_NODEV },
-	{ "noexec", MOUNT_ATTR_NOEXEC, 0 },      { "exec", 0, MOUNT_ATTR_NOEXEC },
-	{ "nodiratime", MOUNT_ATTR_NODIRATIME, 0 }, { "diratime", 0, MOUNT_ATTR_NODIRATIME },
-	{ "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0 }, { "symfollow", 0, MOUNT_ATTR_NOSYMFOLLOW },
+	{ "ro", MOUNT_ATTR_RDONLY, 0 },
+	{ "rw", 0, MOUNT_ATTR_RDONLY },
+	{ "nosuid", MOUNT_ATTR_NOSUID, 0 },
+	{ "suid", 0, MOUNT_ATTR_NOSUID },
+	{ "nodev", MOUNT_ATTR_NODEV, 0 },
+	{ "dev", 0, MOUNT_ATTR_NODEV },
+	{ "noexec", MOUNT_ATTR_NOEXEC, 0 },
+	{ "exec", 0, MOUNT_ATTR_NOEXEC },
+	{ "nodiratime", MOUNT_ATTR_NODIRATIME, 0 },
+	{ "diratime", 0, MOUNT_ATTR_NODIRATIME },
+	{ "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0 },
+	{ "symfollow", 0, MOUNT_ATTR_NOSYMFOLLOW },
 	{ "relatime", 0, MOUNT_ATTR__ATIME },
 	{ "noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME },
 	{ "strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME },
@@ -58,7 +64,10 @@ static const struct {
 	const char *name;
 	uint64_t flag;
 } propagations[] = {
-	{ "private", MS_PRIVATE }, { "slave", MS_SLAVE }, { "shared", MS_SHARED }, { "unbindable", MS_UNBINDABLE },
+	{ "private", MS_PRIVATE },
+	{ "slave", MS_SLAVE },
+	{ "shared", MS_SHARED },
+	{ "unbindable", MS_UNBINDABLE },
 };
 
 int mounts_propagation(const char *name, uint64_t *ret, bool *ret_is_recursive)
@@ -113,7 +122,8 @@ static bool option_is_refused(const char *name)
 }
 
 /* What no table knows is the file system's business: "size=64m", "newinstance" */
-static void option_to_param(struct mount_op *op, struct mount_param *p, const char *text, struct arena *arena)
+static void option_to_param(struct mount_op *op, struct mount_param *p, const char *text,
+			    struct arena *arena)
 {
 	const char *eq = strchr(text, '=');
 
@@ -122,7 +132,8 @@ static void option_to_param(struct mount_op *op, struct mount_param *p, const ch
 	op->n_params++;
 }
 
-static int options_plan(struct mount_op *op, const struct oci_mount *m, struct arena *arena, struct err *e)
+static int options_plan(struct mount_op *op, const struct oci_mount *m, struct arena *arena,
+			struct err *e)
 {
 	struct mount_param *params = arena_new_array(arena, struct mount_param, m->options.n + 1);
 	bool is_recursive;
@@ -158,13 +169,22 @@ static bool has_option(const struct oci_mount *m, const char *name)
 
 static bool is_bind(const struct oci_mount *m)
 {
-	return str_eq(m->type, "bind") || str_eq(m->type, "rbind") || has_option(m, "bind") || has_option(m, "rbind");
+	return str_eq(m->type, "bind") || str_eq(m->type, "rbind") || has_option(m, "bind") ||
+	       has_option(m, "rbind");
 }
 
 /* What lxcfs and the like put over procfs, as runc allows it; all else inside /proc is refused (CVE-2019-16884). */
 static const char *const proc_files[] = {
-	"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
-	"/proc/loadavg", "/proc/slabinfo", "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
+	"/proc/cpuinfo",
+	"/proc/diskstats",
+	"/proc/meminfo",
+	"/proc/stat",
+	"/proc/swaps",
+	"/proc/uptime",
+	"/proc/loadavg",
+	"/proc/slabinfo",
+	"/proc/net/dev",
+	"/proc/sys/kernel/ns_last_pid",
 	"/proc/sys/crypto/fips_enabled",
 };
 
@@ -199,7 +219,8 @@ static int check_type(const struct oci_mount *m, struct err *e)
 }
 
 /* v1: a small tmpfs with a mount of each hierarchy, as the namespace shows it, and a link for each controller. */
-static void cgroup_v1_plan(struct op_list *l, struct mount_op *top, const struct cgroup_layout *layout)
+static void cgroup_v1_plan(struct op_list *l, struct mount_op *top,
+			   const struct cgroup_layout *layout)
 {
 	uint64_t attr = top->attr_set;
 	static const struct mount_param mode = { "mode", "755" };
@@ -211,8 +232,10 @@ static void cgroup_v1_plan(struct op_list *l, struct mount_op *top, const struct
 	for (size_t i = 0; i < layout->n_v1; i++) {
 		const struct cgroup_v1 *h = &layout->v1[i];
 		char *list = arena_strdup(l->arena, h->controllers);
-		struct mount_param *params = arena_new_array(l->arena, struct mount_param, strlen(list) + 1);
-		struct mount_op *op = op_add(l, MOUNT_FS, arena_printf(l->arena, "%s/%s", top->target, h->name));
+		struct mount_param *params =
+			arena_new_array(l->arena, struct mount_param, strlen(list) + 1);
+		struct mount_op *op =
+			op_add(l, MOUNT_FS, arena_printf(l->arena, "%s/%s", top->target, h->name));
 
 		op->type = op->source = "cgroup";
 		op->attr_set = attr;
@@ -240,7 +263,8 @@ static void cgroup_plan(struct op_list *l, struct mount_op *op, const struct cgr
 	op->type = op->source = "cgroup2";
 }
 
-static int mount_plan(struct op_list *l, const struct oci_mount *m, const struct cgroup_layout *layout, struct err *e)
+static int mount_plan(struct op_list *l, const struct oci_mount *m,
+		      const struct cgroup_layout *layout, struct err *e)
 {
 	AUTO_FREE char *clean = NULL;
 	struct mount_op *op;
@@ -257,7 +281,8 @@ static int mount_plan(struct op_list *l, const struct oci_mount *m, const struct
 	op = op_add(l, is_bind(m) ? MOUNT_BIND : MOUNT_FS, arena_strdup(l->arena, clean));
 	op->type = op->kind == MOUNT_FS ? m->type : NULL;
 	op->source = !str_is_empty(m->source) ? m->source : op->type;
-	op->is_recursive = op->kind == MOUNT_BIND && (str_eq(m->type, "rbind") || has_option(m, "rbind"));
+	op->is_recursive =
+		op->kind == MOUNT_BIND && (str_eq(m->type, "rbind") || has_option(m, "rbind"));
 	if (op->kind == MOUNT_BIND && str_is_empty(m->source))
 		return err_set(e, ERR_INVALID, "a bind needs a source");
 	if (op->kind == MOUNT_FS && !is_cgroup && check_type(m, e) < 0)
@@ -275,14 +300,16 @@ static const struct {
 	const char *name;
 	unsigned major, minor;
 } default_devices[] = {
-	{ "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+	{ "null", 1, 3 },   { "zero", 1, 5 },    { "full", 1, 7 },
+	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
 };
 
 static const struct {
 	const char *name, *to;
 } default_links[] = {
-	{ "ptmx", "pts/ptmx" }, { "fd", "/proc/self/fd" }, { "stdin", "/proc/self/fd/0" },
-	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" }, { "core", "/proc/kcore" },
+	{ "ptmx", "pts/ptmx" },          { "fd", "/proc/self/fd" },
+	{ "stdin", "/proc/self/fd/0" },  { "stdout", "/proc/self/fd/1" },
+	{ "stderr", "/proc/self/fd/2" }, { "core", "/proc/kcore" },
 };
 
 static void default_devices_plan(struct op_list *l)
@@ -305,7 +332,8 @@ static void default_devices_plan(struct op_list *l)
 static bool is_default_device(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
-		if (str_starts(path, "/dev/") && str_eq(path + strlen("/dev/"), default_devices[i].name))
+		if (str_starts(path, "/dev/") &&
+		    str_eq(path + strlen("/dev/"), default_devices[i].name))
 			return true;
 	return false;
 }
@@ -370,12 +398,13 @@ static int devices_plan(struct op_list *l, const struct oci_config *config, stru
 
 /* --- the whole list ----------------------------------------------------------------------------------------- */
 
-static int paths_plan(struct op_list *l, const struct str_list *paths, enum mount_kind kind, const char *what,
-		      struct err *e)
+static int paths_plan(struct op_list *l, const struct str_list *paths, enum mount_kind kind,
+		      const char *what, struct err *e)
 {
 	for (size_t i = 0; i < paths->n; i++) {
 		if (paths->v[i][0] != '/')
-			return err_set(e, ERR_INVALID, "linux.%s[%zu]: '%s' is not absolute", what, i, paths->v[i]);
+			return err_set(e, ERR_INVALID, "linux.%s[%zu]: '%s' is not absolute", what,
+				       i, paths->v[i]);
 		op_add(l, kind, paths->v[i]);
 	}
 	return 0;
@@ -384,20 +413,22 @@ static int paths_plan(struct op_list *l, const struct str_list *paths, enum moun
 static size_t count_ops(const struct oci_config *config, const struct cgroup_layout *layout)
 {
 	const struct oci_linux *lin = config->linux_;
-	size_t n = config->n_mounts + ARRAY_SIZE(default_devices) + ARRAY_SIZE(default_links), per_cgroup = 1;
+	size_t n = config->n_mounts + ARRAY_SIZE(default_devices) + ARRAY_SIZE(default_links),
+	       per_cgroup = 1;
 
 	for (size_t i = 0; i < layout->n_v1; i++)
 		per_cgroup += 2 + strlen(layout->v1[i].controllers);
 	for (size_t i = 0; i < config->n_mounts; i++)
-		if (str_eq(config->mounts[i].type, "cgroup") || str_eq(config->mounts[i].type, "cgroup2"))
+		if (str_eq(config->mounts[i].type, "cgroup") ||
+		    str_eq(config->mounts[i].type, "cgroup2"))
 			n += per_cgroup;
 	if (lin != NULL)
 		n += lin->n_devices + lin->masked_paths.n + lin->readonly_paths.n;
 	return n;
 }
 
-static int all_mounts_plan(struct op_list *l, const struct oci_config *config, const struct cgroup_layout *layout,
-			   struct err *e)
+static int all_mounts_plan(struct op_list *l, const struct oci_config *config,
+			   const struct cgroup_layout *layout, struct err *e)
 {
 	bool has_dev = false;
 
@@ -416,8 +447,8 @@ static int all_mounts_plan(struct op_list *l, const struct oci_config *config, c
 	return has_dev ? 0 : devices_plan(l, config, e);
 }
 
-int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout, struct arena *arena,
-		struct mount_op **ret, size_t *ret_n, struct err *e)
+int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout,
+		struct arena *arena, struct mount_op **ret, size_t *ret_n, struct err *e)
 {
 	const struct oci_linux *lin = config->linux_;
 	struct op_list l = { .arena = arena };
@@ -428,8 +459,9 @@ int mounts_plan(const struct oci_config *config, const struct cgroup_layout *lay
 	l.v = arena_new_array(arena, struct mount_op, l.max);
 	if (all_mounts_plan(&l, config, layout, e) < 0)
 		return -1;
-	if (lin != NULL && (paths_plan(&l, &lin->readonly_paths, MOUNT_READONLY, "readonlyPaths", e) < 0 ||
-			    paths_plan(&l, &lin->masked_paths, MOUNT_MASK, "maskedPaths", e) < 0))
+	if (lin != NULL &&
+	    (paths_plan(&l, &lin->readonly_paths, MOUNT_READONLY, "readonlyPaths", e) < 0 ||
+	     paths_plan(&l, &lin->masked_paths, MOUNT_MASK, "maskedPaths", e) < 0))
 		return -1;
 	*ret = l.v;
 	*ret_n = l.n;

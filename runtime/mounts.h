@@ -30,15 +30,15 @@ struct strbuf;
  * Spec: runtime-spec config.md#mounts, config-linux.md#devices #default-devices #masked-paths #readonly-paths
  * Return: 0, or -1 with @e set
  */
-int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout, struct arena *arena,
-		struct mount_op **ret, size_t *ret_n, struct err *e);
+int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout,
+		struct arena *arena, struct mount_op **ret, size_t *ret_n, struct err *e);
 
 /* Where the sources of binds may come from. */
 struct mount_sources {
-	int *bind_fds;            /* "fd:N"; an entry is set to -1 when an operation has taken it */
+	int *bind_fds; /* "fd:N"; an entry is set to -1 when an operation has taken it */
 	size_t n_bind_fds;
-	const char *data_root;    /* absolute paths must lie below; NULL: any path of the host, for a bundle */
-	const char *bundle_dir;   /* what relative sources are relative to; NULL: they are refused */
+	const char *data_root; /* absolute paths must lie below; NULL: any path of the host, for a bundle */
+	const char *bundle_dir; /* what relative sources are relative to; NULL: they are refused */
 };
 
 /**

@@ -32,7 +32,8 @@ static int take_fd(struct mount_op *op, const struct mount_sources *src, struct 
 /* A path of ours: below the data root, and no component of it may be a link. */
 static int open_below(const char *data_root, const char *path, int *ret_fd, struct err *e)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
 	size_t n = strlen(data_root);
 	AUTO_CLOSE int root = -1;
 	int fd;
@@ -68,7 +69,8 @@ static int open_host(const char *bundle_dir, const char *path, int *ret_fd, stru
 
 static int open_path(struct mount_op *op, const struct mount_sources *src, struct err *e)
 {
-	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (op->is_recursive ? AT_RECURSIVE : 0);
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
+			 (op->is_recursive ? AT_RECURSIVE : 0);
 	AUTO_CLOSE int fd = -1;
 	int done = src->data_root != NULL ? open_below(src->data_root, op->source, &fd, e)
 					  : open_host(src->bundle_dir, op->source, &fd, e);

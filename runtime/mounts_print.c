@@ -12,20 +12,29 @@ static const struct {
 	uint64_t flag;
 	const char *name, *cleared;
 } attributes[] = {
-	{ MOUNT_ATTR_RDONLY, "ro", "rw" },          { MOUNT_ATTR_NOSUID, "nosuid", "suid" },
-	{ MOUNT_ATTR_NODEV, "nodev", "dev" },       { MOUNT_ATTR_NOEXEC, "noexec", "exec" },
-	{ MOUNT_ATTR_NOATIME, "noatime", NULL },    { MOUNT_ATTR_STRICTATIME, "strictatime", NULL },
-	{ MOUNT_ATTR_NODIRATIME, "nodiratime", "diratime" }, { MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow", "symfollow" },
+	{ MOUNT_ATTR_RDONLY, "ro", "rw" },
+	{ MOUNT_ATTR_NOSUID, "nosuid", "suid" },
+	{ MOUNT_ATTR_NODEV, "nodev", "dev" },
+	{ MOUNT_ATTR_NOEXEC, "noexec", "exec" },
+	{ MOUNT_ATTR_NOATIME, "noatime", NULL },
+	{ MOUNT_ATTR_STRICTATIME, "strictatime", NULL },
+	{ MOUNT_ATTR_NODIRATIME, "nodiratime", "diratime" },
+	{ MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow", "symfollow" },
 };
 
 static const char *propagation_name(uint64_t flag)
 {
 	switch (flag) {
-	case MS_PRIVATE: return "private";
-	case MS_SLAVE: return "slave";
-	case MS_SHARED: return "shared";
-	case MS_UNBINDABLE: return "unbindable";
-	default: return NULL;
+	case MS_PRIVATE:
+		return "private";
+	case MS_SLAVE:
+		return "slave";
+	case MS_SHARED:
+		return "shared";
+	case MS_UNBINDABLE:
+		return "unbindable";
+	default:
+		return NULL;
 	}
 }
 
@@ -55,8 +64,10 @@ static void print_fs(const struct mount_op *op, struct strbuf *out)
 static void print_device(const struct mount_op *op, struct strbuf *out)
 {
 	strbuf_addf(out, "device %s/%s: %c %u:%u %o", op->target, op->name,
-		    S_ISBLK(op->mode) ? 'b' : S_ISFIFO(op->mode) ? 'p' : 'c', major(op->rdev), minor(op->rdev),
-		    op->mode & 07777);
+		    S_ISBLK(op->mode)    ? 'b'
+		    : S_ISFIFO(op->mode) ? 'p'
+					 : 'c',
+		    major(op->rdev), minor(op->rdev), op->mode & 07777);
 	if (op->uid != 0 || op->gid != 0)
 		strbuf_addf(out, " of %u:%u", op->uid, op->gid);
 }
@@ -68,7 +79,8 @@ static void print_op(const struct mount_op *op, struct strbuf *out)
 		print_fs(op, out);
 		break;
 	case MOUNT_BIND:
-		strbuf_addf(out, "%s %s on %s:", op->is_recursive ? "rbind" : "bind", op->source, op->target);
+		strbuf_addf(out, "%s %s on %s:", op->is_recursive ? "rbind" : "bind", op->source,
+			    op->target);
 		print_attributes(op, out);
 		break;
 	case MOUNT_DEVICE:

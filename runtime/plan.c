@@ -18,7 +18,7 @@
 #include "runtime/mounts.h"
 #include "runtime/plan_parts.h"
 
-#define OPTIONS_MAX 4096          /* mount(2) copies one page */
+#define OPTIONS_MAX 4096 /* mount(2) copies one page */
 
 /* --- namespaces ---------------------------------------------------------------------------------------------- */
 
@@ -36,7 +36,8 @@ static int namespace_plan(const struct oci_namespace *ns, uint64_t *flags, struc
 		if (!str_eq(ns->type, namespaces[i].type))
 			continue;
 		if (!str_is_empty(ns->path))
-			return err_set(e, ERR_UNSUPPORTED, "joining a %s namespace by path is not supported", ns->type);
+			return err_set(e, ERR_UNSUPPORTED,
+				       "joining a %s namespace by path is not supported", ns->type);
 		if ((*flags & namespaces[i].flag) != 0)
 			return err_set(e, ERR_INVALID, "'%s' comes twice", ns->type);
 		*flags |= namespaces[i].flag;
@@ -45,13 +46,15 @@ static int namespace_plan(const struct oci_namespace *ns, uint64_t *flags, struc
 	return err_set(e, ERR_UNSUPPORTED, "type '%s' is not supported", ns->type);
 }
 
-static int namespaces_plan(const struct oci_linux *lin, bool is_v2, struct launch_plan_stages *s, struct err *e)
+static int namespaces_plan(const struct oci_linux *lin, bool is_v2, struct launch_plan_stages *s,
+			   struct err *e)
 {
 	for (size_t i = 0; i < lin->n_namespaces; i++)
 		if (namespace_plan(&lin->namespaces[i], &s->clone_flags, e) < 0)
 			return err_wrap(e, "linux.namespaces[%zu]", i);
 	if ((s->clone_flags & CLONE_NEWNS) == 0)
-		return err_set(e, ERR_UNSUPPORTED, "linux.namespaces: a container without a mount namespace is not supported");
+		return err_set(e, ERR_UNSUPPORTED,
+			       "linux.namespaces: a container without a mount namespace is not supported");
 	/* always, whatever the document says: the host's groups are nobody's business in there */
 	s->clone_flags |= CLONE_NEWCGROUP;
 	if (!is_v2) {
@@ -68,8 +71,8 @@ static int namespaces_plan(const struct oci_linux *lin, bool is_v2, struct launc
 static uint64_t sysctl_namespace(const char *key)
 {
 	static const char *const ipc[] = {
-		"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall",
-		"kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
+		"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
+		"kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
 	};
 
 	if (str_starts(key, "net."))
@@ -82,18 +85,23 @@ static uint64_t sysctl_namespace(const char *key)
 	return 0;
 }
 
-static int sysctl_plan(const struct str_pair *p, uint64_t fresh, struct arena *a, struct sysctl_op *ret, struct err *e)
+static int sysctl_plan(const struct str_pair *p, uint64_t fresh, struct arena *a,
+		       struct sysctl_op *ret, struct err *e)
 {
 	uint64_t ns = sysctl_namespace(p->key);
 	char *path;
 
 	if (ns == 0)
-		return err_set(e, ERR_DENIED, "linux.sysctl: '%s' is not the container's own", p->key);
+		return err_set(e, ERR_DENIED, "linux.sysctl: '%s' is not the container's own",
+			       p->key);
 	if ((fresh & ns) == 0)
-		return err_set(e, ERR_DENIED, "linux.sysctl: '%s' is the host's, which the container shares", p->key);
+		return err_set(e, ERR_DENIED,
+			       "linux.sysctl: '%s' is the host's, which the container shares",
+			       p->key);
 	for (const char *c = p->key; *c != '\0'; c++)
 		if (!isalnum((unsigned char)*c) && strchr("._-", *c) == NULL)
-			return err_set(e, ERR_INVALID, "linux.sysctl: '%s' is no name of a control", p->key);
+			return err_set(e, ERR_INVALID, "linux.sysctl: '%s' is no name of a control",
+				       p->key);
 	if (strstr(p->key, "..") != NULL || strchr(p->value, '\n') != NULL)
 		return err_set(e, ERR_INVALID, "linux.sysctl: '%s' is malformed", p->key);
 	path = arena_printf(a, "sys/%s", p->key);
@@ -105,7 +113,8 @@ static int sysctl_plan(const struct str_pair *p, uint64_t fresh, struct arena *a
 	return 0;
 }
 
-static int host_plan(const struct oci_config *config, struct arena *a, struct launch_plan_stages *s, struct err *e)
+static int host_plan(const struct oci_config *config, struct arena *a, struct launch_plan_stages *s,
+		     struct err *e)
 {
 	const struct str_map *sysctl = &config->linux_->sysctl;
 	struct sysctl_op *ops = arena_new_array(a, struct sysctl_op, sysctl->n + 1);
@@ -130,12 +139,14 @@ static int host_plan(const struct oci_config *config, struct arena *a, struct la
 static int check_overlay_word(const char *word, const char *what, struct err *e)
 {
 	if (word == NULL || strpbrk(word, ":,\\") != NULL)
-		return err_set(e, ERR_INVALID, "%s '%s': overlay cannot take ':', ',' or '\\' in a name", what,
+		return err_set(e, ERR_INVALID,
+			       "%s '%s': overlay cannot take ':', ',' or '\\' in a name", what,
 			       word != NULL ? word : "");
 	return 0;
 }
 
-static int overlay_options(const struct launch_spec *spec, struct arena *a, const char **ret, struct err *e)
+static int overlay_options(const struct launch_spec *spec, struct arena *a, const char **ret,
+			   struct err *e)
 {
 	AUTO_STRBUF struct strbuf b = { 0 };
 
@@ -144,21 +155,24 @@ static int overlay_options(const struct launch_spec *spec, struct arena *a, cons
 	strbuf_adds(&b, "lowerdir=");
 	for (size_t i = 0; i < spec->lowers.n; i++) {
 		if (!path_is_name(spec->lowers.v[i]))
-			return err_set(e, ERR_INVALID, "lowers[%zu]: '%s' is no name", i, spec->lowers.v[i]);
+			return err_set(e, ERR_INVALID, "lowers[%zu]: '%s' is no name", i,
+				       spec->lowers.v[i]);
 		if (check_overlay_word(spec->lowers.v[i], "lowers", e) < 0)
 			return -1;
 		strbuf_addf(&b, "%s%s", i != 0 ? ":" : "", spec->lowers.v[i]);
 	}
-	strbuf_addf(&b, ",upperdir=%s/upper,workdir=%s/work%s", spec->container_dir, spec->container_dir,
-		    spec->volatile_upper ? ",volatile" : "");
+	strbuf_addf(&b, ",upperdir=%s/upper,workdir=%s/work%s", spec->container_dir,
+		    spec->container_dir, spec->volatile_upper ? ",volatile" : "");
 	if (b.len + 1 > OPTIONS_MAX)
-		return err_set(e, ERR_UNSUPPORTED, "%zu layers take %zu bytes of mount options, and %d are possible",
+		return err_set(e, ERR_UNSUPPORTED,
+			       "%zu layers take %zu bytes of mount options, and %d are possible",
 			       spec->lowers.n, b.len, OPTIONS_MAX);
 	*ret = arena_strdup(a, strbuf_cstr(&b));
 	return 0;
 }
 
-static int root_plan_make(const struct launch_spec *spec, struct arena *a, struct root_plan *root, struct err *e)
+static int root_plan_make(const struct launch_spec *spec, struct arena *a, struct root_plan *root,
+			  struct err *e)
 {
 	const struct oci_config *c = spec->config;
 	bool is_recursive;
@@ -167,7 +181,8 @@ static int root_plan_make(const struct launch_spec *spec, struct arena *a, struc
 	root->is_readonly = c->root != NULL && c->root->readonly;
 	if (!str_is_empty(c->linux_->rootfs_propagation) &&
 	    mounts_propagation(c->linux_->rootfs_propagation, &root->propagation, &is_recursive) < 0)
-		return err_set(e, ERR_INVALID, "linux.rootfsPropagation: unknown '%s'", c->linux_->rootfs_propagation);
+		return err_set(e, ERR_INVALID, "linux.rootfsPropagation: unknown '%s'",
+			       c->linux_->rootfs_propagation);
 	if (spec->lowers.n != 0) {
 		if (str_is_empty(spec->layers_dir) || spec->layers_dir[0] != '/')
 			return err_set(e, ERR_INVALID, "layersDir is not an absolute path");
@@ -177,8 +192,9 @@ static int root_plan_make(const struct launch_spec *spec, struct arena *a, struc
 	}
 	if (c->root == NULL || str_is_empty(c->root->path))
 		return err_set(e, ERR_INVALID, "root.path: it is missing");
-	root->path = c->root->path[0] == '/' ? c->root->path
-					     : arena_printf(a, "%s/%s", spec->container_dir, c->root->path);
+	root->path = c->root->path[0] == '/'
+			     ? c->root->path
+			     : arena_printf(a, "%s/%s", spec->container_dir, c->root->path);
 	return 0;
 }
 
@@ -203,7 +219,8 @@ static int root_open(const struct launch_spec *spec, struct root_plan *root, str
 
 	if (root->overlay_options != NULL)
 		return root_forget_volatile(spec, e);
-	root->tree_fd = open_tree(AT_FDCWD, root->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	root->tree_fd =
+		open_tree(AT_FDCWD, root->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 	if (root->tree_fd < 0)
 		return err_sys(e, "root.path: '%s'", root->path);
 	if (mount_setattr(root->tree_fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
@@ -227,7 +244,8 @@ static int refuse(const struct oci_config *c, struct err *e)
 	if (is_given(&c->hooks))
 		return err_set(e, ERR_UNSUPPORTED, "hooks are not supported");
 	if (l->n_uid_mappings != 0 || l->n_gid_mappings != 0)
-		return err_set(e, ERR_UNSUPPORTED, "linux.uidMappings and linux.gidMappings are not supported");
+		return err_set(e, ERR_UNSUPPORTED,
+			       "linux.uidMappings and linux.gidMappings are not supported");
 	if (!str_is_empty(l->mount_label))
 		return err_set(e, ERR_UNSUPPORTED, "linux.mountLabel is not supported");
 	if (is_given(&l->intel_rdt))
@@ -241,8 +259,8 @@ static int refuse(const struct oci_config *c, struct err *e)
 	return 0;
 }
 
-static int process_part(const struct launch_spec *spec, const struct launch_stdio_fds *stdio, struct arena *a,
-			struct process_plan *ret, struct err *e)
+static int process_part(const struct launch_spec *spec, const struct launch_stdio_fds *stdio,
+			struct arena *a, struct process_plan *ret, struct err *e)
 {
 	struct process_source src = {
 		.process = spec->config->process,
@@ -261,14 +279,16 @@ static int process_part(const struct launch_spec *spec, const struct launch_stdi
 
 /* Everything that needs no descriptor. */
 static int plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio,
-		     const struct cgroup_layout *layout, struct arena *a, struct launch_plan *plan, struct err *e)
+		     const struct cgroup_layout *layout, struct arena *a, struct launch_plan *plan,
+		     struct err *e)
 {
 	struct launch_plan_stages *s = &plan->stages;
 
 	s->root.tree_fd = -1;
 	if (spec->config == NULL)
 		return err_set(e, ERR_INVALID, "config: it is missing");
-	if (refuse(spec->config, e) < 0 || namespaces_plan(spec->config->linux_, layout->is_v2, s, e) < 0 ||
+	if (refuse(spec->config, e) < 0 ||
+	    namespaces_plan(spec->config->linux_, layout->is_v2, s, e) < 0 ||
 	    host_plan(spec->config, a, s, e) < 0 || root_plan_make(spec, a, &s->root, e) < 0)
 		return -1;
 	if (mounts_plan(spec->config, layout, a, &s->ops, &s->n_ops, e) < 0)
@@ -308,12 +328,13 @@ static struct launch_plan *plan_new(const int *bind_fds, size_t n, struct arena 
 }
 
 int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_t n_bind_fds,
-		      const struct launch_stdio_fds *stdio, struct arena *arena, struct launch_plan **ret,
-		      struct err *e)
+		      const struct launch_stdio_fds *stdio, struct arena *arena,
+		      struct launch_plan **ret, struct err *e)
 {
 	struct launch_plan *plan = plan_new(bind_fds, n_bind_fds, arena);
 
-	if (plan_make(spec, stdio, cgroup_layout(), arena, plan, e) < 0 || plan_open(spec, plan, e) < 0) {
+	if (plan_make(spec, stdio, cgroup_layout(), arena, plan, e) < 0 ||
+	    plan_open(spec, plan, e) < 0) {
 		launch_plan_done(plan);
 		return -1;
 	}
@@ -322,7 +343,8 @@ int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_
 }
 
 int launch_plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio,
-		     const struct cgroup_layout *layout, struct arena *arena, struct launch_plan **ret, struct err *e)
+		     const struct cgroup_layout *layout, struct arena *arena,
+		     struct launch_plan **ret, struct err *e)
 {
 	struct launch_plan *plan = plan_new(NULL, 0, arena);
 

@@ -40,8 +40,8 @@ struct launch_stdio_fds {
  * Return: 0, or -1 with @e set and nothing left behind
  */
 int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_t n_bind_fds,
-		      const struct launch_stdio_fds *stdio, struct arena *arena, struct launch_plan **ret,
-		      struct err *e);
+		      const struct launch_stdio_fds *stdio, struct arena *arena,
+		      struct launch_plan **ret, struct err *e);
 
 /**
  * launch_plan_make() - The pure part of launch_plan_build(): nothing is opened and no group is made
@@ -52,7 +52,8 @@ int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_
  * Return: 0, or -1 with @e set
  */
 int launch_plan_make(const struct launch_spec *spec, const struct launch_stdio_fds *stdio,
-		     const struct cgroup_layout *layout, struct arena *arena, struct launch_plan **ret, struct err *e);
+		     const struct cgroup_layout *layout, struct arena *arena,
+		     struct launch_plan **ret, struct err *e);
 
 /**
  * launch_plan_done() - Close what the plan holds; remove the group unless a launch has succeeded. NULL is fine

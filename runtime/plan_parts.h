@@ -14,24 +14,24 @@ struct oci_seccomp;
 
 struct launch_plan {
 	struct launch_plan_stages stages;
-	const char *cgroup_path;          /* NULL: none yet */
-	struct cgroup_handle *cgroup;     /* owned until a launch succeeds */
-	int *bind_fds;                    /* owned; those that no mount has taken */
+	const char *cgroup_path;      /* NULL: none yet */
+	struct cgroup_handle *cgroup; /* owned until a launch succeeds */
+	int *bind_fds;                /* owned; those that no mount has taken */
 	size_t n_bind_fds;
 };
 
 struct join_plan {
 	struct join_plan_stages stages;
-	struct cgroup_handle *cgroup;     /* owned */
+	struct cgroup_handle *cgroup; /* owned */
 };
 
 /* What a process is planned from; all borrowed for as long as the plan lives. */
 struct process_source {
 	const struct oci_process *process;
-	const char *user;                 /* NULL: the numbers in process */
-	const char *seccomp_profile;      /* NULL: oci_seccomp */
+	const char *user;            /* NULL: the numbers in process */
+	const char *seccomp_profile; /* NULL: oci_seccomp */
 	const struct oci_seccomp *oci_seccomp;
-	const char *data_root;            /* for the cache of filters; NULL: none */
+	const char *data_root; /* for the cache of filters; NULL: none */
 	const struct launch_stdio *stdio;
 	const struct launch_stdio_fds *fds;
 	bool wants_init;
@@ -43,7 +43,8 @@ struct process_source {
  * @e: ERR_INVALID, ERR_UNSUPPORTED with the name of the field
  * Return: 0, or -1 with @e set
  */
-int process_plan_build(const struct process_source *src, struct arena *arena, struct process_plan *ret, struct err *e);
+int process_plan_build(const struct process_source *src, struct arena *arena,
+		       struct process_plan *ret, struct err *e);
 
 /**
  * process_plan_print() - The process part of launch_plan_print()

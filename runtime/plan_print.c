@@ -28,7 +28,8 @@ static void print_namespaces(const struct launch_plan_stages *s, struct strbuf *
 static void print_root(const struct root_plan *r, struct strbuf *out)
 {
 	if (r->overlay_options != NULL)
-		strbuf_addf(out, "root: overlay on %s in %s: %s\n", r->path, r->layers_dir, r->overlay_options);
+		strbuf_addf(out, "root: overlay on %s in %s: %s\n", r->path, r->layers_dir,
+			    r->overlay_options);
 	else
 		strbuf_addf(out, "root: %s\n", r->path);
 }
@@ -74,7 +75,8 @@ void process_plan_print(const struct process_plan *p, struct strbuf *out)
 {
 	print_identity(&p->identity, out);
 	print_limits(p, out);
-	strbuf_addf(out, "capabilities: bounding %016llx permitted %016llx effective %016llx ambient %016llx\n",
+	strbuf_addf(out,
+		    "capabilities: bounding %016llx permitted %016llx effective %016llx ambient %016llx\n",
 		    (unsigned long long)p->caps.bounding, (unsigned long long)p->caps.permitted,
 		    (unsigned long long)p->caps.effective, (unsigned long long)p->caps.ambient);
 	strbuf_addf(out, "no new privileges: %s\n", p->no_new_privs ? "yes" : "no");

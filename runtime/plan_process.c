@@ -16,14 +16,22 @@ static const struct {
 	const char *name;
 	int resource;
 } rlimit_names[] = {
-	{ "RLIMIT_AS", RLIMIT_AS },           { "RLIMIT_CORE", RLIMIT_CORE },
-	{ "RLIMIT_CPU", RLIMIT_CPU },         { "RLIMIT_DATA", RLIMIT_DATA },
-	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },     { "RLIMIT_LOCKS", RLIMIT_LOCKS },
-	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK }, { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
-	{ "RLIMIT_NICE", RLIMIT_NICE },       { "RLIMIT_NOFILE", RLIMIT_NOFILE },
-	{ "RLIMIT_NPROC", RLIMIT_NPROC },     { "RLIMIT_RSS", RLIMIT_RSS },
-	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },   { "RLIMIT_RTTIME", RLIMIT_RTTIME },
-	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING }, { "RLIMIT_STACK", RLIMIT_STACK },
+	{ "RLIMIT_AS", RLIMIT_AS },
+	{ "RLIMIT_CORE", RLIMIT_CORE },
+	{ "RLIMIT_CPU", RLIMIT_CPU },
+	{ "RLIMIT_DATA", RLIMIT_DATA },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },
+	{ "RLIMIT_LOCKS", RLIMIT_LOCKS },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+	{ "RLIMIT_NICE", RLIMIT_NICE },
+	{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_NPROC", RLIMIT_NPROC },
+	{ "RLIMIT_RSS", RLIMIT_RSS },
+	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
+	{ "RLIMIT_RTTIME", RLIMIT_RTTIME },
+	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
+	{ "RLIMIT_STACK", RLIMIT_STACK },
 };
 
 static int rlimit_plan(const struct oci_rlimit *l, struct stage_rlimit *ret, struct err *e)
@@ -42,7 +50,8 @@ static int rlimit_plan(const struct oci_rlimit *l, struct stage_rlimit *ret, str
 	return err_set(e, ERR_INVALID, "unknown limit '%s'", l->type);
 }
 
-static int rlimits_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret, struct err *e)
+static int rlimits_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret,
+			struct err *e)
 {
 	if (p->n_rlimits > ARRAY_SIZE(rlimit_names))
 		return err_set(e, ERR_INVALID, "process.rlimits: more than there are");
@@ -52,7 +61,9 @@ static int rlimits_plan(const struct oci_process *p, struct arena *a, struct pro
 			return err_wrap(e, "process.rlimits[%zu]", i);
 		for (size_t k = 0; k < i; k++)
 			if (ret->rlimits[k].resource == ret->rlimits[i].resource)
-				return err_set(e, ERR_INVALID, "process.rlimits[%zu]: %s comes twice", i, ret->rlimits[i].name);
+				return err_set(e, ERR_INVALID,
+					       "process.rlimits[%zu]: %s comes twice", i,
+					       ret->rlimits[i].name);
 	}
 	ret->n_rlimits = p->n_rlimits;
 	return 0;
@@ -77,7 +88,8 @@ static void env_plan(const struct oci_process *p, struct arena *a, struct proces
 	ret->env_home_slot = &ret->env[p->env.n];
 }
 
-static int identity_plan(const struct process_source *src, struct arena *a, struct process_plan *ret, struct err *e)
+static int identity_plan(const struct process_source *src, struct arena *a,
+			 struct process_plan *ret, struct err *e)
 {
 	static const struct oci_user nobody_said;
 	const struct oci_user *u = src->process->user != NULL ? src->process->user : &nobody_said;
@@ -88,7 +100,8 @@ static int identity_plan(const struct process_source *src, struct arena *a, stru
 	if (oci_user_gids(u, a, &gids, &n, e) < 0)
 		return err_wrap(e, "process.user");
 	if (n >= IDENTITY_GROUPS_MAX)
-		return err_set(e, ERR_INVALID, "process.user.additionalGids: more than %d", IDENTITY_GROUPS_MAX - 1);
+		return err_set(e, ERR_INVALID, "process.user.additionalGids: more than %d",
+			       IDENTITY_GROUPS_MAX - 1);
 	if (u->uid == UINT32_MAX || u->gid == UINT32_MAX)
 		return err_set(e, ERR_INVALID, "process.user: 4294967295 is no user or group");
 	if (u->umask.set && u->umask.v > 0777)
@@ -126,14 +139,16 @@ static int refuse(const struct oci_process *p, struct err *e)
 	return 0;
 }
 
-static int args_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret, struct err *e)
+static int args_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret,
+		     struct err *e)
 {
 	char **argv;
 
 	if (p->args.n == 0)
 		return err_set(e, ERR_INVALID, "process.args: no command specified");
 	if (p->cwd == NULL || p->cwd[0] != '/')
-		return err_set(e, ERR_INVALID, "process.cwd: '%s' is not an absolute path", p->cwd != NULL ? p->cwd : "");
+		return err_set(e, ERR_INVALID, "process.cwd: '%s' is not an absolute path",
+			       p->cwd != NULL ? p->cwd : "");
 	argv = arena_new_array(a, char *, p->args.n + 1);
 	memcpy(argv, p->args.v, p->args.n * sizeof(*argv));
 	ret->argv = argv;
@@ -141,7 +156,8 @@ static int args_plan(const struct oci_process *p, struct arena *a, struct proces
 	return 0;
 }
 
-static int oom_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret, struct err *e)
+static int oom_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret,
+		    struct err *e)
 {
 	if (!p->oom_score_adj.set)
 		return 0;
@@ -172,7 +188,8 @@ static int stdio_plan(const struct process_source *src, struct process_plan *ret
 	return 0;
 }
 
-static int filter_plan(const struct process_source *src, struct arena *a, struct process_plan *ret, struct err *e)
+static int filter_plan(const struct process_source *src, struct arena *a, struct process_plan *ret,
+		       struct err *e)
 {
 	struct seccomp_source seccomp = {
 		.profile = src->seccomp_profile,
@@ -189,14 +206,16 @@ static int filter_plan(const struct process_source *src, struct arena *a, struct
 	return seccomp_filter(&seccomp, a, &ret->filter, e);
 }
 
-int process_plan_build(const struct process_source *src, struct arena *arena, struct process_plan *ret, struct err *e)
+int process_plan_build(const struct process_source *src, struct arena *arena,
+		       struct process_plan *ret, struct err *e)
 {
 	const struct oci_process *p = src->process;
 
 	if (p == NULL)
 		return err_set(e, ERR_INVALID, "process: it is missing");
-	if (refuse(p, e) < 0 || args_plan(p, arena, ret, e) < 0 || rlimits_plan(p, arena, ret, e) < 0 ||
-	    identity_plan(src, arena, ret, e) < 0 || oom_plan(p, arena, ret, e) < 0 || stdio_plan(src, ret, e) < 0)
+	if (refuse(p, e) < 0 || args_plan(p, arena, ret, e) < 0 ||
+	    rlimits_plan(p, arena, ret, e) < 0 || identity_plan(src, arena, ret, e) < 0 ||
+	    oom_plan(p, arena, ret, e) < 0 || stdio_plan(src, ret, e) < 0)
 		return -1;
 	env_plan(p, arena, ret);
 	if (caps_plan(p->capabilities, &ret->caps, e) < 0)

@@ -37,7 +37,8 @@ static bool is_id(const char *id)
 {
 	if (!path_is_name(id) || strlen(id) > 128)
 		return false;
-	return strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-.") == strlen(id);
+	return strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-.") ==
+	       strlen(id);
 }
 
 /* "--bundle DIR", "--bundle=DIR", "-b DIR" */
@@ -47,12 +48,14 @@ static int parse_args(int argc, char **argv, struct run_args *ret, struct err *e
 	for (int i = 1; i < argc; i++) {
 		if (str_eq(argv[i], "--bundle") || str_eq(argv[i], "-b")) {
 			if (++i == argc)
-				return err_set(e, ERR_INVALID, "option '%s' needs a value", argv[i - 1]);
+				return err_set(e, ERR_INVALID, "option '%s' needs a value",
+					       argv[i - 1]);
 			ret->bundle = argv[i];
 		} else if (str_starts(argv[i], "--bundle=")) {
 			ret->bundle = argv[i] + strlen("--bundle=");
 		} else if (argv[i][0] == '-') {
-			return err_set(e, ERR_UNSUPPORTED, "option '%s' is not supported by this version", argv[i]);
+			return err_set(e, ERR_UNSUPPORTED,
+				       "option '%s' is not supported by this version", argv[i]);
 		} else if (ret->id != NULL) {
 			return err_set(e, ERR_INVALID, "more than one container: '%s'", argv[i]);
 		} else {
@@ -67,7 +70,8 @@ static int parse_args(int argc, char **argv, struct run_args *ret, struct err *e
 }
 
 /* A bundle as a launch document: no layers, sources anywhere, user as numbers. */
-static int load_bundle(const struct run_args *args, struct arena *a, struct launch_spec *spec, struct err *e)
+static int load_bundle(const struct run_args *args, struct arena *a, struct launch_spec *spec,
+		       struct err *e)
 {
 	AUTO_FREE char *text = NULL;
 	AUTO_FREE char *file = path_join(args->bundle, "config.json");
@@ -85,7 +89,8 @@ static int load_bundle(const struct run_args *args, struct arena *a, struct laun
 	spec->container_dir = arena_strdup(a, dir);
 	spec->id = arena_strdup(a, args->id);
 	if (spec->config->process != NULL && spec->config->process->terminal)
-		return err_set(e, ERR_UNSUPPORTED, "process.terminal is not supported by this version");
+		return err_set(e, ERR_UNSUPPORTED,
+			       "process.terminal is not supported by this version");
 	if (spec->config->linux_ != NULL && spec->config->linux_->cgroups_path != NULL)
 		spec->cgroup_path = spec->config->linux_->cgroups_path;
 	else
@@ -98,7 +103,8 @@ static int load_bundle(const struct run_args *args, struct arena *a, struct laun
 
 /* --- waiting --------------------------------------------------------------------------------------------------- */
 
-static const int passed_on[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT };
+static const int passed_on[] = { SIGHUP,  SIGINT,  SIGQUIT,  SIGTERM,
+				 SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT };
 
 static void block_signals(sigset_t *ret)
 {
@@ -174,7 +180,8 @@ int run_main(int argc, char **argv)
 	struct err e = { 0 };
 	int code = EXIT_ENGINE;
 
-	if (parse_args(argc, argv, &args, &e) < 0 || selfcopy_ensure(argv, &e) < 0 || run(&args, a, &code, &e) < 0)
+	if (parse_args(argc, argv, &args, &e) < 0 || selfcopy_ensure(argv, &e) < 0 ||
+	    run(&args, a, &code, &e) < 0)
 		fprintf(stderr, "kiln-runtime: %s\n", e.msg);
 	return code;
 }

@@ -9,7 +9,7 @@
 #include "oci/runtime_config.h"
 #include "runtime/seccomp_parts.h"
 
-#define FORMAT_VERSION 1          /* of our head, and of what the key is made of */
+#define FORMAT_VERSION    1 /* of our head, and of what the key is made of */
 #define PROFILE_MAX_BYTES (1u << 20)
 
 static void find_facts(const struct utsname *u, uint64_t caps, struct seccomp_facts *ret)
@@ -31,8 +31,8 @@ static void make_key(const char *text, const struct seccomp_facts *f, char out[D
 	char version[32];
 
 	seccomp_library_version(version);
-	strbuf_addf(&b, "%d\n%016llx\n%s\n%s\n%s\n", FORMAT_VERSION, (unsigned long long)f->caps, f->machine, f->release,
-		    version);
+	strbuf_addf(&b, "%d\n%016llx\n%s\n%s\n%s\n", FORMAT_VERSION, (unsigned long long)f->caps,
+		    f->machine, f->release, version);
 	strbuf_adds(&b, text);
 	digest_of(b.data, b.len, &d);
 	memcpy(out, digest_hex(d.text), DIGEST_HEX_LEN + 1);
@@ -50,7 +50,8 @@ static int build(const struct seccomp_source *src, const char *text, const struc
 	return seccomp_build(parsed, arena, ret, e);
 }
 
-int seccomp_filter(const struct seccomp_source *source, struct arena *arena, struct sock_fprog *ret, struct err *e)
+int seccomp_filter(const struct seccomp_source *source, struct arena *arena, struct sock_fprog *ret,
+		   struct err *e)
 {
 	AUTO_STRBUF struct strbuf emitted = { 0 };
 	const char *text = source->profile;

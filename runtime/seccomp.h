@@ -17,10 +17,10 @@
 struct oci_seccomp;
 
 struct seccomp_source {
-	const char *profile;             /* "default", "unconfined", Docker's JSON; NULL: see oci */
-	const struct oci_seccomp *oci;   /* used when profile is NULL; NULL: no filter */
-	uint64_t caps;                   /* what the container's bounding set holds: opens rules of the profile */
-	const char *cache_dir;           /* made when absent; NULL: no cache */
+	const char *profile;           /* "default", "unconfined", Docker's JSON; NULL: see oci */
+	const struct oci_seccomp *oci; /* used when profile is NULL; NULL: no filter */
+	uint64_t caps; /* what the container's bounding set holds: opens rules of the profile */
+	const char *cache_dir; /* made when absent; NULL: no cache */
 };
 
 /**
@@ -31,4 +31,5 @@ struct seccomp_source {
  * A cache that cannot be read or written does not fail the call: the filter is built.
  * Return: 0, or -1 with @e set
  */
-int seccomp_filter(const struct seccomp_source *source, struct arena *arena, struct sock_fprog *ret, struct err *e);
+int seccomp_filter(const struct seccomp_source *source, struct arena *arena, struct sock_fprog *ret,
+		   struct err *e);

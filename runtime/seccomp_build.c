@@ -37,7 +37,8 @@ void seccomp_library_version(char out[32])
 
 /* --- words ------------------------------------------------------------------------------------------------- */
 
-static int parse_action(const char *name, const struct opt_u64 *errno_ret, uint32_t *ret, struct err *e)
+static int parse_action(const char *name, const struct opt_u64 *errno_ret, uint32_t *ret,
+			struct err *e)
 {
 	static const struct {
 		const char *name;
@@ -76,8 +77,12 @@ static int parse_op(const char *name, enum scmp_compare *ret, struct err *e)
 		const char *name;
 		enum scmp_compare op;
 	} ops[] = {
-		{ "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_LE", SCMP_CMP_LE },
-		{ "SCMP_CMP_EQ", SCMP_CMP_EQ }, { "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+		{ "SCMP_CMP_NE", SCMP_CMP_NE },
+		{ "SCMP_CMP_LT", SCMP_CMP_LT },
+		{ "SCMP_CMP_LE", SCMP_CMP_LE },
+		{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
+		{ "SCMP_CMP_GE", SCMP_CMP_GE },
+		{ "SCMP_CMP_GT", SCMP_CMP_GT },
 		{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
 	};
 
@@ -105,8 +110,8 @@ static uint32_t parse_arch(const char *name)
 
 /* --- rules -------------------------------------------------------------------------------------------------- */
 
-static int convert_args(const struct oci_seccomp_rule *r, struct scmp_arg_cmp out[ARGS_MAX], bool *ret_repeats,
-			struct err *e)
+static int convert_args(const struct oci_seccomp_rule *r, struct scmp_arg_cmp out[ARGS_MAX],
+			bool *ret_repeats, struct err *e)
 {
 	unsigned seen = 0;
 
@@ -117,8 +122,11 @@ static int convert_args(const struct oci_seccomp_rule *r, struct scmp_arg_cmp ou
 		const struct oci_seccomp_arg *arg = &r->args[i];
 
 		if (arg->index >= ARGS_MAX)
-			return err_set(e, ERR_INVALID, "args[%zu]: index is above %d", i, ARGS_MAX - 1);
-		out[i] = (struct scmp_arg_cmp){ .arg = arg->index, .datum_a = arg->value, .datum_b = arg->value_two };
+			return err_set(e, ERR_INVALID, "args[%zu]: index is above %d", i,
+				       ARGS_MAX - 1);
+		out[i] = (struct scmp_arg_cmp){ .arg = arg->index,
+						.datum_a = arg->value,
+						.datum_b = arg->value_two };
 		if (parse_op(arg->op, &out[i].op, e) < 0)
 			return err_wrap(e, "args[%zu]", i);
 		*ret_repeats = *ret_repeats || (seen >> arg->index & 1) != 0;
@@ -128,8 +136,8 @@ static int convert_args(const struct oci_seccomp_rule *r, struct scmp_arg_cmp ou
 }
 
 /* libseccomp compares an argument once in a rule; several comparisons of one argument are several rules (as runc). */
-static int add_syscall(scmp_filter_ctx ctx, uint32_t action, int number, const struct scmp_arg_cmp *args, unsigned n,
-		       bool repeats)
+static int add_syscall(scmp_filter_ctx ctx, uint32_t action, int number,
+		       const struct scmp_arg_cmp *args, unsigned n, bool repeats)
 {
 	int code = 0;
 
@@ -140,13 +148,15 @@ static int add_syscall(scmp_filter_ctx ctx, uint32_t action, int number, const s
 	return code;
 }
 
-static int add_rule(scmp_filter_ctx ctx, const struct oci_seccomp_rule *r, uint32_t default_action, struct err *e)
+static int add_rule(scmp_filter_ctx ctx, const struct oci_seccomp_rule *r, uint32_t default_action,
+		    struct err *e)
 {
 	struct scmp_arg_cmp args[ARGS_MAX];
 	uint32_t action;
 	bool repeats = false;
 
-	if (parse_action(r->action, &r->errno_ret, &action, e) < 0 || convert_args(r, args, &repeats, e) < 0)
+	if (parse_action(r->action, &r->errno_ret, &action, e) < 0 ||
+	    convert_args(r, args, &repeats, e) < 0)
 		return -1;
 	if (action == default_action)
 		return 0;
@@ -166,8 +176,8 @@ static int add_rule(scmp_filter_ctx ctx, const struct oci_seccomp_rule *r, uint3
 	return 0;
 }
 
-static int add_arches(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t arches[ARCHES_MAX], size_t *ret_n,
-		      struct err *e)
+static int add_arches(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t arches[ARCHES_MAX],
+		      size_t *ret_n, struct err *e)
 {
 	size_t n = 0;
 
@@ -177,7 +187,8 @@ static int add_arches(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t
 		int code;
 
 		if (arch == 0)
-			return err_set(e, ERR_INVALID, "unknown architecture '%s'", s->architectures.v[i]);
+			return err_set(e, ERR_INVALID, "unknown architecture '%s'",
+				       s->architectures.v[i]);
 		if (arch == arches[0])
 			continue;
 		code = seccomp_arch_add(ctx, arch);
@@ -202,7 +213,8 @@ static uint32_t highest_syscall(const struct oci_seccomp *s, uint32_t arch)
 
 	for (size_t i = 0; i < s->n_syscalls; i++)
 		for (size_t k = 0; k < s->syscalls[i].names.n; k++) {
-			int number = seccomp_syscall_resolve_name_arch(arch, s->syscalls[i].names.v[k]);
+			int number =
+				seccomp_syscall_resolve_name_arch(arch, s->syscalls[i].names.v[k]);
 
 			highest = number > highest ? number : highest;
 		}
@@ -210,7 +222,8 @@ static uint32_t highest_syscall(const struct oci_seccomp *s, uint32_t arch)
 }
 
 /* Six instructions for each architecture; one that does not match skips them. x32 shares the 64-bit one's number. */
-static size_t put_head(struct sock_filter *p, const struct oci_seccomp *s, const uint32_t *arches, size_t n_arches)
+static size_t put_head(struct sock_filter *p, const struct oci_seccomp *s, const uint32_t *arches,
+		       size_t n_arches)
 {
 	size_t n = 0;
 
@@ -219,9 +232,11 @@ static size_t put_head(struct sock_filter *p, const struct oci_seccomp *s, const
 
 		if (highest == 0)
 			continue;
-		p[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+		p[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						      offsetof(struct seccomp_data, arch));
 		p[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arches[i], 0, 4);
-		p[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+		p[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+						      offsetof(struct seccomp_data, nr));
 		p[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0);
 		p[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, highest, 0, 1);
 		p[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
@@ -250,8 +265,8 @@ static int export_program(scmp_filter_ctx ctx, char **ret_data, size_t *ret_n, s
 	return fd_read_all(fd, BPF_MAXINSNS * sizeof(struct sock_filter), ret_data, ret_n, e);
 }
 
-static int fill(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t default_action, uint32_t arches[ARCHES_MAX],
-		size_t *ret_n_arches, struct err *e)
+static int fill(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t default_action,
+		uint32_t arches[ARCHES_MAX], size_t *ret_n_arches, struct err *e)
 {
 	if (seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2) < 0)
 		return err_set(e, ERR_UNSUPPORTED, "libseccomp makes no binary trees");
@@ -263,7 +278,8 @@ static int fill(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t defau
 	return 0;
 }
 
-static int compile(const struct oci_seccomp *s, struct arena *arena, struct sock_fprog *ret, struct err *e)
+static int compile(const struct oci_seccomp *s, struct arena *arena, struct sock_fprog *ret,
+		   struct err *e)
 {
 	AUTO(release) scmp_filter_ctx ctx = NULL;
 	AUTO_FREE char *data = NULL;
@@ -275,10 +291,13 @@ static int compile(const struct oci_seccomp *s, struct arena *arena, struct sock
 		return -1;
 	ctx = seccomp_init(default_action);
 	if (ctx == NULL)
-		return err_set(e, ERR_INVALID, "default action '%s' is not possible", s->default_action);
-	if (fill(ctx, s, default_action, arches, &n_arches, e) < 0 || export_program(ctx, &data, &bytes, e) < 0)
+		return err_set(e, ERR_INVALID, "default action '%s' is not possible",
+			       s->default_action);
+	if (fill(ctx, s, default_action, arches, &n_arches, e) < 0 ||
+	    export_program(ctx, &data, &bytes, e) < 0)
 		return -1;
-	p = arena_new_array(arena, struct sock_filter, bytes / sizeof(*p) + HEAD_PER_ARCH * n_arches);
+	p = arena_new_array(arena, struct sock_filter,
+			    bytes / sizeof(*p) + HEAD_PER_ARCH * n_arches);
 	if (default_action == SCMP_ACT_ERRNO(EPERM))
 		head = put_head(p, s, arches, n_arches);
 	memcpy(p + head, data, bytes);
@@ -289,12 +308,14 @@ static int compile(const struct oci_seccomp *s, struct arena *arena, struct sock
 	return 0;
 }
 
-int seccomp_build(const struct oci_seccomp *s, struct arena *arena, struct sock_fprog *ret, struct err *e)
+int seccomp_build(const struct oci_seccomp *s, struct arena *arena, struct sock_fprog *ret,
+		  struct err *e)
 {
 	if (!str_is_empty(s->listener_path))
 		return err_set(e, ERR_UNSUPPORTED, "seccomp: listenerPath is not supported");
 	/* LOG and SPEC_ALLOW would be flags of the loading call, which takes none */
 	if (s->flags.n != 0)
-		return err_set(e, ERR_UNSUPPORTED, "seccomp: flag '%s' is not supported", s->flags.v[0]);
+		return err_set(e, ERR_UNSUPPORTED, "seccomp: flag '%s' is not supported",
+			       s->flags.v[0]);
 	return compile(s, arena, ret, e) < 0 ? err_wrap(e, "seccomp") : 0;
 }

@@ -15,7 +15,7 @@
 struct entry_head {
 	uint32_t magic;
 	uint32_t n_insns;
-	char digest[DIGEST_TEXT_LEN + 1];   /* of the instructions */
+	char digest[DIGEST_TEXT_LEN + 1]; /* of the instructions */
 };
 
 /* Only a directory that nobody else can write to is believed. */
@@ -56,21 +56,24 @@ static int open_entry(int dir, const char *key)
 
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0) {
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & 022) != 0) {
 		close(fd);
 		return -1;
 	}
 	return fd;
 }
 
-bool seccomp_cache_load(const char *dir, const char *key, struct arena *arena, struct sock_fprog *ret)
+bool seccomp_cache_load(const char *dir, const char *key, struct arena *arena,
+			struct sock_fprog *ret)
 {
 	AUTO_CLOSE int dir_fd = open_dir(dir);
 	AUTO_CLOSE int fd = dir_fd >= 0 ? open_entry(dir_fd, key) : -1;
 	AUTO_FREE char *data = NULL;
 	size_t n = 0, bytes;
 
-	if (fd < 0 || fd_read_all(fd, ENTRY_MAX_BYTES, &data, &n, ERR_IGNORED) < 0 || !is_sound(data, n))
+	if (fd < 0 || fd_read_all(fd, ENTRY_MAX_BYTES, &data, &n, ERR_IGNORED) < 0 ||
+	    !is_sound(data, n))
 		return false;
 	bytes = n - sizeof(struct entry_head);
 	ret->filter = arena_alloc(arena, bytes);

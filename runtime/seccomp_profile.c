@@ -18,7 +18,7 @@ struct profile_condition {
 };
 
 struct profile_rule {
-	char *name;                      /* the older form of names */
+	char *name; /* the older form of names */
 	struct str_list names;
 	char *action;
 	struct opt_u64 errno_ret;
@@ -49,7 +49,8 @@ static const struct jfield arg_fields[] = {
 	J_U64(struct oci_seccomp_arg, value_two, "valueTwo", 0),
 	J_STRING(struct oci_seccomp_arg, op, "op", J_REQUIRED),
 };
-static const struct jschema arg_schema = J_SCHEMA(struct oci_seccomp_arg, "moby seccomp Arg", arg_fields);
+static const struct jschema arg_schema =
+	J_SCHEMA(struct oci_seccomp_arg, "moby seccomp Arg", arg_fields);
 
 static const struct jfield condition_fields[] = {
 	J_STRINGS(struct profile_condition, caps, "caps", 0),
@@ -68,13 +69,15 @@ static const struct jfield rule_fields[] = {
 	J_OBJECT(struct profile_rule, includes, "includes", &condition_schema, 0),
 	J_OBJECT(struct profile_rule, excludes, "excludes", &condition_schema, 0),
 };
-static const struct jschema rule_schema = J_SCHEMA(struct profile_rule, "moby seccomp Syscall", rule_fields);
+static const struct jschema rule_schema =
+	J_SCHEMA(struct profile_rule, "moby seccomp Syscall", rule_fields);
 
 static const struct jfield arch_fields[] = {
 	J_STRING(struct profile_arch, architecture, "architecture", J_REQUIRED),
 	J_STRINGS(struct profile_arch, sub_architectures, "subArchitectures", 0),
 };
-static const struct jschema arch_schema = J_SCHEMA(struct profile_arch, "moby seccomp Architecture", arch_fields);
+static const struct jschema arch_schema =
+	J_SCHEMA(struct profile_arch, "moby seccomp Architecture", arch_fields);
 
 static const struct jfield profile_fields[] = {
 	J_STRING(struct profile, default_action, "defaultAction", J_REQUIRED),
@@ -85,7 +88,8 @@ static const struct jfield profile_fields[] = {
 	J_ARRAY(struct profile, syscalls, n_syscalls, "syscalls", &rule_schema, 0),
 	J_STRING(struct profile, listener_path, "listenerPath", 0),
 };
-static const struct jschema profile_schema = J_SCHEMA(struct profile, "moby seccomp Seccomp", profile_fields);
+static const struct jschema profile_schema =
+	J_SCHEMA(struct profile, "moby seccomp Seccomp", profile_fields);
 
 /* --- conditions ---------------------------------------------------------------------------------------------- */
 
@@ -93,9 +97,12 @@ static const struct jschema profile_schema = J_SCHEMA(struct profile, "moby secc
 static const struct {
 	const char *machine, *go, *scmp;
 } machines[] = {
-	{ "x86_64", "amd64", "SCMP_ARCH_X86_64" },      { "aarch64", "arm64", "SCMP_ARCH_AARCH64" },
-	{ "i686", "386", "SCMP_ARCH_X86" },             { "armv7l", "arm", "SCMP_ARCH_ARM" },
-	{ "ppc64le", "ppc64le", "SCMP_ARCH_PPC64LE" },  { "riscv64", "riscv64", "SCMP_ARCH_RISCV64" },
+	{ "x86_64", "amd64", "SCMP_ARCH_X86_64" },
+	{ "aarch64", "arm64", "SCMP_ARCH_AARCH64" },
+	{ "i686", "386", "SCMP_ARCH_X86" },
+	{ "armv7l", "arm", "SCMP_ARCH_ARM" },
+	{ "ppc64le", "ppc64le", "SCMP_ARCH_PPC64LE" },
+	{ "riscv64", "riscv64", "SCMP_ARCH_RISCV64" },
 	{ "s390x", "s390x", "SCMP_ARCH_S390X" },
 };
 
@@ -139,7 +146,8 @@ static int has_kernel(const char *min, const struct seccomp_facts *f, bool *ret,
 }
 
 /* includes: all that is said must hold. moby: every capability that is listed. */
-static int is_included(const struct profile_condition *c, const struct seccomp_facts *f, bool *ret, struct err *e)
+static int is_included(const struct profile_condition *c, const struct seccomp_facts *f, bool *ret,
+		       struct err *e)
 {
 	uint64_t caps = 0;
 
@@ -156,7 +164,8 @@ static int is_included(const struct profile_condition *c, const struct seccomp_f
 }
 
 /* excludes: anything that holds is enough. */
-static int is_excluded(const struct profile_condition *c, const struct seccomp_facts *f, bool *ret, struct err *e)
+static int is_excluded(const struct profile_condition *c, const struct seccomp_facts *f, bool *ret,
+		       struct err *e)
 {
 	uint64_t caps = 0;
 
@@ -201,7 +210,8 @@ static int convert_rule(struct profile_rule *r, const struct seccomp_facts *f, s
 {
 	bool is_in, is_out;
 
-	if (is_included(r->includes, f, &is_in, e) < 0 || is_excluded(r->excludes, f, &is_out, e) < 0)
+	if (is_included(r->includes, f, &is_in, e) < 0 ||
+	    is_excluded(r->excludes, f, &is_out, e) < 0)
 		return -1;
 	*ret_holds = is_in && !is_out;
 	if (r->name != NULL && r->names.n != 0)
@@ -231,7 +241,8 @@ int seccomp_profile_parse(const char *text, const struct seccomp_facts *facts, s
 		return err_wrap(e, "seccomp profile");
 	p = doc;
 	if (p->n_syscalls > PROFILE_MAX_RULES)
-		return err_set(e, ERR_INVALID, "seccomp profile: more than %d rules", PROFILE_MAX_RULES);
+		return err_set(e, ERR_INVALID, "seccomp profile: more than %d rules",
+			       PROFILE_MAX_RULES);
 	if (!str_is_empty(p->listener_path))
 		return err_set(e, ERR_UNSUPPORTED, "seccomp profile: listenerPath is not supported");
 	s->default_action = p->default_action;
@@ -241,7 +252,8 @@ int seccomp_profile_parse(const char *text, const struct seccomp_facts *facts, s
 		return err_wrap(e, "seccomp profile");
 	s->syscalls = arena_new_array(arena, struct oci_seccomp_rule, p->n_syscalls + 1);
 	for (size_t i = 0; i < p->n_syscalls; i++) {
-		if (convert_rule(&p->syscalls[i], facts, arena, &s->syscalls[s->n_syscalls], &holds, e) < 0)
+		if (convert_rule(&p->syscalls[i], facts, arena, &s->syscalls[s->n_syscalls], &holds,
+				 e) < 0)
 			return err_wrap(e, "seccomp profile: syscalls[%zu]", i);
 		s->n_syscalls += holds;
 	}

@@ -20,10 +20,10 @@
 #define MFD_EXEC 0x0010U
 #endif
 
-#define SELF      "/proc/self/exe"
-#define SEALS     (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-#define NAME      "kiln-runtime"
-#define ARGS_MAX  64
+#define SELF     "/proc/self/exe"
+#define SEALS    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define NAME     "kiln-runtime"
+#define ARGS_MAX 64
 
 static bool is_copy(int self)
 {

@@ -10,24 +10,24 @@
 #pragma once
 
 enum stage {
-	STAGE_NONE = 0,           /* before clone */
-	STAGE_PREPARE = 1,        /* signals, death with the parent, not dumpable, OOM score */
-	STAGE_CGROUP_JOIN,        /* the process joins its groups by itself (v1; v2 is done by clone) */
-	STAGE_CGROUPNS,           /* after all joins, so that the groups are the namespace's roots */
-	STAGE_NAMESPACES,         /* join: the container's; a launch gets fresh ones by clone */
-	STAGE_MOUNTS,             /* root, mounts, devices, terminal, masked and read-only paths */
+	STAGE_NONE = 0,    /* before clone */
+	STAGE_PREPARE = 1, /* signals, death with the parent, not dumpable, OOM score */
+	STAGE_CGROUP_JOIN, /* the process joins its groups by itself (v1; v2 is done by clone) */
+	STAGE_CGROUPNS,    /* after all joins, so that the groups are the namespace's roots */
+	STAGE_NAMESPACES,  /* join: the container's; a launch gets fresh ones by clone */
+	STAGE_MOUNTS,      /* root, mounts, devices, terminal, masked and read-only paths */
 	STAGE_PIVOT,
-	STAGE_HOST,               /* host name, loopback, system controls */
+	STAGE_HOST, /* host name, loopback, system controls */
 	STAGE_KEYRING,
 	STAGE_RLIMITS,
-	STAGE_USERS,              /* names become numbers, by the root's own /etc/passwd and /etc/group */
-	STAGE_STDIO,              /* descriptors 0, 1, 2 and the controlling terminal */
-	STAGE_CHDIR,              /* before the powers go: a user may not be able to enter its own directory */
-	STAGE_IDS,                /* bounding set, groups, user; the permitted set is kept for the next two */
+	STAGE_USERS, /* names become numbers, by the root's own /etc/passwd and /etc/group */
+	STAGE_STDIO, /* descriptors 0, 1, 2 and the controlling terminal */
+	STAGE_CHDIR, /* before the powers go: a user may not be able to enter its own directory */
+	STAGE_IDS,   /* bounding set, groups, user; the permitted set is kept for the next two */
 	STAGE_PDEATHSIG,
-	STAGE_SECCOMP_EARLY,      /* without no_new_privs loading needs CAP_SYS_ADMIN, which STAGE_CAPS takes away */
+	STAGE_SECCOMP_EARLY, /* without no_new_privs loading needs CAP_SYS_ADMIN, which STAGE_CAPS takes away */
 	STAGE_CAPS,
-	STAGE_SECCOMP_LATE,       /* with no_new_privs: last */
+	STAGE_SECCOMP_LATE, /* with no_new_privs: last */
 	STAGE_EXEC,
 	STAGES_
 };

@@ -24,7 +24,8 @@ static const char *stage_path_of(char *const *env)
 }
 
 /* The next element of $PATH with the name behind it. Return: what follows it, or NULL at the end; *ret_fits tells of out */
-static const char *stage_next_candidate(const char *path, const char *name, char out[4096], bool *ret_fits)
+static const char *stage_next_candidate(const char *path, const char *name, char out[4096],
+					bool *ret_fits)
 {
 	const char *end = strchrnul(path, ':');
 	size_t dir = (size_t)(end - path), n = strlen(name);
@@ -55,7 +56,8 @@ static _Noreturn void stage_exec_file(const struct stage_ctx *c, const struct pr
 	sys = errno;
 	if (fstatat(AT_FDCWD, file, &st, 0) < 0) {
 		sys = errno;
-		stage_refuse(c, ERR_NONE, sys == EACCES ? 126 : 127, sys, "exec: \"", file, "\": stat ", file, NULL);
+		stage_refuse(c, ERR_NONE, sys == EACCES ? 126 : 127, sys, "exec: \"", file,
+			     "\": stat ", file, NULL);
 	}
 	if (S_ISDIR(st.st_mode))
 		stage_refuse(c, ERR_NONE, 126, EISDIR, "exec: \"", file, "\"", NULL);
@@ -78,10 +80,12 @@ static _Noreturn void stage_exec_by_path(const struct stage_ctx *c, const struct
 		execve(file, p->argv, p->env);
 		if (errno == ENOENT && fstatat(AT_FDCWD, file, &st, 0) == 0)
 			stage_die_exec(c, file, ENOENT);
-		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES && errno != ELOOP && errno != ENAMETOOLONG)
+		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES && errno != ELOOP &&
+		    errno != ENAMETOOLONG)
 			stage_die_exec(c, file, errno);
 	}
-	stage_refuse(c, ERR_NOT_FOUND, 127, 0, "exec: \"", name, "\": executable file not found in $PATH", NULL);
+	stage_refuse(c, ERR_NOT_FOUND, 127, 0, "exec: \"", name,
+		     "\": executable file not found in $PATH", NULL);
 }
 
 _Noreturn void stage_exec(struct stage_ctx *c, const struct process_plan *p)

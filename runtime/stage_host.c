@@ -21,7 +21,7 @@
 #include "runtime/stages.h"
 
 /* Dispositions that a daemon or a shell may leave ignored, which execve would pass on. */
-static const int stage_signals[] = { SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGCHLD,
+static const int stage_signals[] = { SIGPIPE, SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGCHLD,
 				     SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGTSTP, SIGXFSZ };
 
 /* glibc's own two, which its sigaction() refuses and its posix_spawn() leaves ignored in the launcher. */
@@ -140,7 +140,8 @@ static void stage_sysctls(const struct stage_ctx *c, const struct sysctl_op *ops
 	for (size_t i = 0; i < n; i++) {
 		fd = (int)syscall(SYS_openat2, proc, ops[i].path, &how, sizeof(how));
 		if (fd < 0 || write(fd, ops[i].value, strlen(ops[i].value)) < 0)
-			stage_die(c, "set system control '", ops[i].path + strlen("sys/"), "' to '", ops[i].value, "'", NULL);
+			stage_die(c, "set system control '", ops[i].path + strlen("sys/"), "' to '",
+				  ops[i].value, "'", NULL);
 		stage_close(fd);
 	}
 	stage_close(proc);
@@ -170,7 +171,7 @@ void stage_host(struct stage_ctx *c, const struct launch_plan_stages *plan)
 void stage_keyring(struct stage_ctx *c)
 {
 	stage_enter(c, STAGE_KEYRING);
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS && errno != EPERM &&
-	    errno != EDQUOT && errno != EACCES && errno != ENOMEM)
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+	    errno != EPERM && errno != EDQUOT && errno != EACCES && errno != ENOMEM)
 		stage_die(c, "make a session keyring", NULL);
 }

@@ -53,7 +53,8 @@ static void stage_own_stdio(const struct stage_ctx *c, uid_t uid)
 		if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
 			continue;
 		/* a stream from somewhere that does not let itself be given away stays as it is */
-		if (fchown(fd, uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM && errno != EROFS)
+		if (fchown(fd, uid, (gid_t)-1) < 0 && errno != EINVAL && errno != EPERM &&
+		    errno != EROFS)
 			stage_die(c, "give a standard descriptor to the user", NULL);
 	}
 }
@@ -68,7 +69,8 @@ static void stage_place_stdio(const struct stage_ctx *c, int fds[3])
 			stage_die(c, "place a standard descriptor", NULL);
 	}
 	for (int i = 0; i < 3; i++) {
-		int done = fds[i] == i ? fcntl(i, F_SETFD, 0) : dup2(fds[i], i); /* lint: cloexec standard streams */
+		int done = fds[i] == i ? fcntl(i, F_SETFD, 0)
+				       : dup2(fds[i], i); /* lint: cloexec standard streams */
 
 		if (done < 0)
 			stage_die(c, "place a standard descriptor", NULL);
@@ -108,9 +110,11 @@ void stage_chdir(struct stage_ctx *c, const struct process_plan *p)
 
 	stage_enter(c, STAGE_CHDIR);
 	if (fd < 0 || fchdir(fd) < 0)
-		stage_refuse(c, ERR_NONE, 127, errno, "chdir to cwd (\"", p->cwd, "\") set in config.json failed", NULL);
+		stage_refuse(c, ERR_NONE, 127, errno, "chdir to cwd (\"", p->cwd,
+			     "\") set in config.json failed", NULL);
 	if (syscall(SYS_getcwd, at, sizeof(at)) < 0 || at[0] != '/')
-		stage_refuse(c, ERR_DENIED, 126, 0, "cwd '", p->cwd, "' is outside of the container's root", NULL);
+		stage_refuse(c, ERR_DENIED, 126, 0, "cwd '", p->cwd,
+			     "' is outside of the container's root", NULL);
 	stage_close(fd);
 }
 
@@ -156,7 +160,8 @@ static void stage_regain(const struct stage_ctx *c, const struct process_plan *p
 {
 	uint64_t set = p->caps.permitted | 1ull << CAP_SYS_ADMIN;
 
-	if (!p->no_new_privs && p->identity.uid != 0 && stage_capset(set, set, p->caps.inheritable) < 0)
+	if (!p->no_new_privs && p->identity.uid != 0 &&
+	    stage_capset(set, set, p->caps.inheritable) < 0)
 		stage_die(c, "raise the power to load a seccomp filter", NULL);
 }
 
@@ -193,6 +198,7 @@ void stage_caps(struct stage_ctx *c, const struct process_plan *p)
 	if (stage_capset(p->caps.permitted, p->caps.effective, p->caps.inheritable) < 0)
 		stage_die(c, "set the capabilities", NULL);
 	for (unsigned cap = 0; p->caps.ambient != 0 && cap <= p->caps.last; cap++)
-		if ((p->caps.ambient >> cap & 1) != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
+		if ((p->caps.ambient >> cap & 1) != 0 &&
+		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
 			stage_die(c, "set the ambient capabilities", NULL);
 }

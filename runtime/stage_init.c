@@ -22,7 +22,8 @@ static pid_t stage_fork(void)
 }
 
 /* The program leads a process group of its own, in the foreground of its terminal. */
-static _Noreturn void stage_init_program(struct stage_ctx *c, const struct process_plan *p, const sigset_t *mask)
+static _Noreturn void stage_init_program(struct stage_ctx *c, const struct process_plan *p,
+					 const sigset_t *mask)
 {
 	pid_t self = (pid_t)syscall(SYS_getpid);
 

@@ -31,13 +31,16 @@ static int stage_target(const struct stage_ctx *c, const struct mount_op *op, bo
 	if (fstatfs(fd, &fs) < 0)
 		stage_die(c, "mount '", op->target, "': look at the target", NULL);
 	if (fs.f_type == PROC_SUPER_MAGIC)
-		stage_refuse(c, ERR_INVALID, 125, 0, "mount '", op->target, "': it is inside /proc", NULL);
+		stage_refuse(c, ERR_INVALID, 125, 0, "mount '", op->target, "': it is inside /proc",
+			     NULL);
 	return fd;
 }
 
-static void stage_attach(const struct stage_ctx *c, const struct mount_op *op, int mount_fd, int target_fd)
+static void stage_attach(const struct stage_ctx *c, const struct mount_op *op, int mount_fd,
+			 int target_fd)
 {
-	if (move_mount(mount_fd, "", target_fd, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (move_mount(mount_fd, "", target_fd, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		stage_die(c, "mount '", op->target, "'", NULL);
 	stage_close(target_fd);
 }
@@ -53,7 +56,8 @@ static _Noreturn void stage_die_fs(const struct stage_ctx *c, const struct mount
 		text[n] = '\0';
 		if (text[n - 1] == '\n')
 			text[n - 1] = '\0';
-		stage_refuse(c, ERR_INVALID, 125, 0, "mount ", op->type, " on '", op->target, "': ", text + 2, NULL);
+		stage_refuse(c, ERR_INVALID, 125, 0, "mount ", op->type, " on '", op->target,
+			     "': ", text + 2, NULL);
 	}
 	errno = sys;
 	stage_die(c, "mount ", op->type, " on '", op->target, "'", NULL);
@@ -85,7 +89,8 @@ static int stage_new_fs(const struct stage_ctx *c, const struct mount_op *op)
 	return mnt;
 }
 
-static void stage_set_attr(const struct stage_ctx *c, int fd, const struct mount_op *op, struct mount_attr *attr)
+static void stage_set_attr(const struct stage_ctx *c, int fd, const struct mount_op *op,
+			   struct mount_attr *attr)
 {
 	unsigned flags = AT_EMPTY_PATH | (op->is_recursive ? AT_RECURSIVE : 0);
 
@@ -105,7 +110,8 @@ static void stage_refuse_link(const struct stage_ctx *c, const struct mount_op *
 		return;
 	fd = stage_open_plain(c->root_fd, op->target, O_PATH);
 	if (fd < 0)
-		stage_die(c, "mount ", op->type, " on '", op->target, "': it must be an ordinary directory", NULL);
+		stage_die(c, "mount ", op->type, " on '", op->target,
+			  "': it must be an ordinary directory", NULL);
 	stage_close(fd);
 }
 
@@ -124,14 +130,16 @@ static void stage_mount_fs(const struct stage_ctx *c, const struct mount_op *op)
 }
 
 /* The kernel calls it EINVAL; docker's words tell what to do. */
-static void stage_refuse_mismatch(const struct stage_ctx *c, const struct mount_op *op, int target_fd)
+static void stage_refuse_mismatch(const struct stage_ctx *c, const struct mount_op *op,
+				  int target_fd)
 {
 	struct stat st;
 
 	if (fstat(target_fd, &st) == 0 && S_ISDIR(st.st_mode) != op->is_dir)
 		stage_refuse(c, ERR_INVALID, 127, 0, "mount '", op->source, "' on '", op->target,
 			     "': not a directory: Are you trying to mount a directory onto a file (or vice-versa)? "
-			     "Check if the specified host path exists and is the expected type", NULL);
+			     "Check if the specified host path exists and is the expected type",
+			     NULL);
 }
 
 static void stage_mount_bind(const struct stage_ctx *c, const struct mount_op *op)
@@ -163,7 +171,8 @@ static void stage_check_device(const struct stage_ctx *c, const struct mount_op 
 
 	if (fstatat(dir, op->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		stage_die(c, "device '", op->target, "/", op->name, "'", NULL);
-	if ((st.st_mode & S_IFMT) != (op->mode & S_IFMT) || (!S_ISFIFO(op->mode) && st.st_rdev != op->rdev))
+	if ((st.st_mode & S_IFMT) != (op->mode & S_IFMT) ||
+	    (!S_ISFIFO(op->mode) && st.st_rdev != op->rdev))
 		stage_refuse(c, ERR_CONFLICT, 125, 0, "device '", op->target, "/", op->name,
 			     "': something else is there", NULL);
 }
@@ -207,7 +216,8 @@ static void stage_readonly(const struct stage_ctx *c, const struct mount_op *op)
 
 	if (target < 0)
 		return;
-	fd = open_tree(target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	fd = open_tree(target, "",
+		       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (fd < 0)
 		stage_die(c, "protect '", op->target, "'", NULL);
 	stage_set_attr(c, fd, op, &attr);
@@ -237,7 +247,8 @@ static int stage_null(struct stage_ctx *c)
 	if (c->null_fd < 0 || fstat(c->null_fd, &st) < 0)
 		stage_die(c, "open '/dev/null' in the container", NULL);
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
-		stage_refuse(c, ERR_INVALID, 125, 0, "'/dev/null' in the container is not the null device", NULL);
+		stage_refuse(c, ERR_INVALID, 125, 0,
+			     "'/dev/null' in the container is not the null device", NULL);
 	return c->null_fd;
 }
 
@@ -245,8 +256,12 @@ static int stage_null(struct stage_ctx *c)
 static int stage_empty_dir(struct stage_ctx *c, const struct mount_op *op)
 {
 	static const struct mount_op empty = {
-		.kind = MOUNT_FS, .target = "mask", .type = "tmpfs", .source = "tmpfs",
-		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+		.kind = MOUNT_FS,
+		.target = "mask",
+		.type = "tmpfs",
+		.source = "tmpfs",
+		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+			    MOUNT_ATTR_NOEXEC,
 	};
 
 	if (c->mask_fd < 0) {
@@ -273,7 +288,8 @@ static void stage_mask(struct stage_ctx *c, const struct mount_op *op)
 	if (S_ISDIR(st.st_mode))
 		fd = stage_empty_dir(c, op);
 	else
-		fd = open_tree(stage_null(c), "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+		fd = open_tree(stage_null(c), "",
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 	if (fd < 0)
 		stage_die(c, "hide '", op->target, "'", NULL);
 	stage_attach(c, op, fd, target);
@@ -287,14 +303,29 @@ void stage_mounts(struct stage_ctx *c, const struct mount_op *ops, size_t n)
 		const struct mount_op *op = &ops[i];
 
 		switch (op->kind) {
-		case MOUNT_FS:       stage_mount_fs(c, op); break;
-		case MOUNT_BIND:     stage_mount_bind(c, op); break;
-		case MOUNT_DEVICE:   stage_device(c, op); break;
-		case MOUNT_LINK:     stage_link(c, op); break;
-		case MOUNT_READONLY: stage_readonly(c, op); break;
-		case MOUNT_SEAL:     stage_seal(c, op); break;
-		case MOUNT_MASK:     stage_mask(c, op); break;
-		case MOUNT_KINDS_:   break;
+		case MOUNT_FS:
+			stage_mount_fs(c, op);
+			break;
+		case MOUNT_BIND:
+			stage_mount_bind(c, op);
+			break;
+		case MOUNT_DEVICE:
+			stage_device(c, op);
+			break;
+		case MOUNT_LINK:
+			stage_link(c, op);
+			break;
+		case MOUNT_READONLY:
+			stage_readonly(c, op);
+			break;
+		case MOUNT_SEAL:
+			stage_seal(c, op);
+			break;
+		case MOUNT_MASK:
+			stage_mask(c, op);
+			break;
+		case MOUNT_KINDS_:
+			break;
 		}
 	}
 	stage_close(c->dir_fd);

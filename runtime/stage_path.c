@@ -15,8 +15,8 @@
 
 #include "runtime/stages.h"
 
-#define LINKS_MAX 40      /* as the kernel's own limit */
-#define EAGAIN_MAX 32     /* openat2 asks to try again when a rename crossed a ".." */
+#define LINKS_MAX  40 /* as the kernel's own limit */
+#define EAGAIN_MAX 32 /* openat2 asks to try again when a rename crossed a ".." */
 
 static int stage_openat2(int root_fd, const char *path, uint64_t flags, uint64_t resolve)
 {
@@ -37,7 +37,8 @@ int stage_open_in_root(int root_fd, const char *path, uint64_t flags)
 
 int stage_open_plain(int root_fd, const char *path, uint64_t flags)
 {
-	return stage_openat2(root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
+	return stage_openat2(root_fd, path, flags,
+			     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS);
 }
 
 void stage_close(int fd)
@@ -51,7 +52,7 @@ void stage_close(int fd)
 
 /* A walk from the root: what is resolved (no links in it) and what is still to do. */
 struct stage_walk {
-	char done[PATH_MAX];      /* "" or "/a/b" */
+	char done[PATH_MAX]; /* "" or "/a/b" */
 	char rest[PATH_MAX];
 	size_t n_links;
 };
@@ -214,8 +215,8 @@ static int stage_make_last(int root_fd, const char *path, bool wants_dir)
 	size_t n = slash != NULL ? (size_t)(slash - path) : 0;
 	int dir, fd = -1, made;
 
-	if (slash == NULL || slash[1] == '\0' || n >= sizeof(parent) || strcmp(slash + 1, ".") == 0 ||
-	    strcmp(slash + 1, "..") == 0)
+	if (slash == NULL || slash[1] == '\0' || n >= sizeof(parent) ||
+	    strcmp(slash + 1, ".") == 0 || strcmp(slash + 1, "..") == 0)
 		return -1;
 	memcpy(parent, path, n);
 	parent[n] = '\0';
@@ -225,7 +226,8 @@ static int stage_make_last(int root_fd, const char *path, bool wants_dir)
 	if (wants_dir)
 		made = mkdirat(dir, slash + 1, 0755);
 	else
-		made = openat(dir, slash + 1, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0644);
+		made = openat(dir, slash + 1, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC,
+			      0644);
 	if (made >= 0)
 		fd = openat(dir, slash + 1, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (!wants_dir)

@@ -20,7 +20,8 @@ static size_t stage_append(char *msg, size_t size, size_t len, const char *text)
 	return len + n;
 }
 
-static _Noreturn void stage_tell(const struct stage_ctx *c, struct stage_msg *m, const char *what, va_list parts)
+static _Noreturn void stage_tell(const struct stage_ctx *c, struct stage_msg *m, const char *what,
+				 va_list parts)
 {
 	size_t len = 0;
 
@@ -42,7 +43,8 @@ void stage_die(const struct stage_ctx *c, const char *what, ...)
 	stage_tell(c, &m, what, parts);
 }
 
-void stage_refuse(const struct stage_ctx *c, enum err_kind kind, int exit_code, int sys, const char *what, ...)
+void stage_refuse(const struct stage_ctx *c, enum err_kind kind, int exit_code, int sys,
+		  const char *what, ...)
 {
 	struct stage_msg m = { .exit_code = exit_code, .err = { .kind = kind, .sys = sys } };
 	va_list parts;
@@ -66,8 +68,10 @@ void stage_send_pty(const struct stage_ctx *c, int master_fd)
 		char room[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
 	struct iovec data = { .iov_base = &m, .iov_len = sizeof(m) };
-	struct msghdr msg = { .msg_iov = &data, .msg_iovlen = 1,
-			      .msg_control = &control, .msg_controllen = sizeof(control.room) };
+	struct msghdr msg = { .msg_iov = &data,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control.room) };
 	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
 
 	h->cmsg_level = SOL_SOCKET;

@@ -64,7 +64,8 @@ static int stage_open_pty(const struct stage_ctx *c)
 	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
 		stage_die(c, "look at '/dev/pts/ptmx' in the container", NULL);
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) || fs.f_type != DEVPTS_SUPER_MAGIC)
-		stage_refuse(c, ERR_INVALID, 125, 0, "'/dev/pts/ptmx' in the container makes no terminals", NULL);
+		stage_refuse(c, ERR_INVALID, 125, 0,
+			     "'/dev/pts/ptmx' in the container makes no terminals", NULL);
 	if (ioctl(fd, TIOCSPTLCK, &unlock) < 0)
 		stage_die(c, "unlock the terminal", NULL);
 	return fd;
@@ -78,7 +79,8 @@ static void stage_console(const struct stage_ctx *c)
 	if (target < 0)
 		stage_die(c, "make '/dev/console'", NULL);
 	fd = open_tree(c->tty_fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-	if (fd < 0 || move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	if (fd < 0 ||
+	    move_mount(fd, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		stage_die(c, "mount the terminal on '/dev/console'", NULL);
 	stage_close(fd);
 	stage_close(target);

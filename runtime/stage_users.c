@@ -16,15 +16,15 @@
 #include "runtime/stages.h"
 
 #define PASSWD_MAX_BYTES (1u << 20)
-#define LINE_MAX_BYTES   8192u         /* a longer line is skipped */
-#define ID_MAX           2147483647u   /* as docker has it */
+#define LINE_MAX_BYTES   8192u       /* a longer line is skipped */
+#define ID_MAX           2147483647u /* as docker has it */
 #define FIELDS_MAX       7
 
 struct stage_lines {
-	int fd;                        /* -1: there is no such file, or its end is reached */
+	int fd; /* -1: there is no such file, or its end is reached */
 	const char *path;
 	size_t start, end, total;
-	bool skips;                    /* inside a line that is too long */
+	bool skips; /* inside a line that is too long */
 	char buf[LINE_MAX_BYTES];
 };
 
@@ -41,7 +41,8 @@ static void stage_lines_open(const struct stage_ctx *c, struct stage_lines *l, c
 	if (l->fd >= 0 && fstat(l->fd, &st) < 0)
 		stage_die(c, "look at '", path, "' in the container", NULL);
 	if (l->fd >= 0 && !S_ISREG(st.st_mode))
-		stage_refuse(c, ERR_INVALID, 125, 0, "'", path, "' in the container is not a regular file", NULL);
+		stage_refuse(c, ERR_INVALID, 125, 0, "'", path,
+			     "' in the container is not a regular file", NULL);
 }
 
 /* Read on. Return: false at the end */
@@ -64,7 +65,8 @@ static bool stage_lines_fill(const struct stage_ctx *c, struct stage_lines *l)
 	l->end += (size_t)n;
 	l->total += (size_t)n;
 	if (l->total > PASSWD_MAX_BYTES)
-		stage_refuse(c, ERR_INVALID, 125, 0, "'", l->path, "' in the container is larger than 1 MiB", NULL);
+		stage_refuse(c, ERR_INVALID, 125, 0, "'", l->path,
+			     "' in the container is larger than 1 MiB", NULL);
 	return n > 0;
 }
 
@@ -146,7 +148,8 @@ static void stage_want(const struct stage_ctx *c, const char *name, struct stage
 	enum stage_number kind = stage_parse_id(name, &ret->number);
 
 	if (kind == STAGE_NUMBER_TOO_LARGE)
-		stage_refuse(c, ERR_INVALID, 125, 0, "uids and gids must be in range 0-2147483647: ", name, NULL);
+		stage_refuse(c, ERR_INVALID, 125, 0,
+			     "uids and gids must be in range 0-2147483647: ", name, NULL);
 	ret->name = name;
 	ret->is_number = kind == STAGE_NUMBER;
 }
@@ -171,7 +174,8 @@ struct stage_user {
 	uint32_t uid, gid;
 };
 
-static void stage_find_user(const struct stage_ctx *c, const struct stage_wanted *w, struct stage_user *ret)
+static void stage_find_user(const struct stage_ctx *c, const struct stage_wanted *w,
+			    struct stage_user *ret)
 {
 	struct stage_lines l;
 	char *line, *f[FIELDS_MAX];
@@ -183,7 +187,8 @@ static void stage_find_user(const struct stage_ctx *c, const struct stage_wanted
 	while (!ret->is_found && (line = stage_lines_next(c, &l)) != NULL) {
 		if (stage_split(line, f) < 6)
 			continue;
-		if (stage_parse_id(f[2], &ret->uid) != STAGE_NUMBER || stage_parse_id(f[3], &ret->gid) != STAGE_NUMBER)
+		if (stage_parse_id(f[2], &ret->uid) != STAGE_NUMBER ||
+		    stage_parse_id(f[3], &ret->gid) != STAGE_NUMBER)
 			continue;
 		if (!stage_matches(w, f[0], ret->uid) || strlen(f[0]) >= sizeof(ret->name))
 			continue;
@@ -202,7 +207,8 @@ static bool stage_is_member(char *members, const char *name)
 
 		while (*end != '\0' && *end != ',')
 			end++;
-		if ((size_t)(end - members) == strlen(name) && memcmp(members, name, strlen(name)) == 0)
+		if ((size_t)(end - members) == strlen(name) &&
+		    memcmp(members, name, strlen(name)) == 0)
 			return true;
 		members = *end == ',' ? end + 1 : end;
 	}
@@ -220,7 +226,8 @@ static void stage_add_group(const struct stage_ctx *c, struct stage_identity *id
 }
 
 /* Without a group of its own in the text, the user is in every group that lists it. */
-static void stage_member_groups(const struct stage_ctx *c, struct stage_identity *id, const char *user)
+static void stage_member_groups(const struct stage_ctx *c, struct stage_identity *id,
+				const char *user)
 {
 	struct stage_lines l;
 	char *line, *f[FIELDS_MAX];
@@ -252,10 +259,12 @@ static uint32_t stage_find_group(const struct stage_ctx *c, const struct stage_w
 			return gid;
 		}
 	}
-	stage_refuse(c, ERR_INVALID, 125, 0, "unable to find group ", w->name, ": no matching entries in group file", NULL);
+	stage_refuse(c, ERR_INVALID, 125, 0, "unable to find group ", w->name,
+		     ": no matching entries in group file", NULL);
 }
 
-static void stage_resolve_text(const struct stage_ctx *c, struct stage_identity *id, struct stage_user *user)
+static void stage_resolve_text(const struct stage_ctx *c, struct stage_identity *id,
+			       struct stage_user *user)
 {
 	char text[2 * IDENTITY_NAME_MAX];
 	char *group;

@@ -21,7 +21,11 @@
 
 #include "runtime/stages.h"
 
-#define STAGE_CTX(fd) { .report_fd = (fd), .root_fd = -1, .dir_fd = -1, .mask_fd = -1, .null_fd = -1, .tty_fd = -1 }
+#define STAGE_CTX(fd)                                                                         \
+	{                                                                                     \
+		.report_fd = (fd), .root_fd = -1, .dir_fd = -1, .mask_fd = -1, .null_fd = -1, \
+		.tty_fd = -1                                                                  \
+	}
 #define KEEP_MAX 32
 
 _Noreturn void stage_process(struct stage_ctx *c, struct process_plan *p)
@@ -132,7 +136,8 @@ static _Noreturn void stage_joined(struct stage_ctx *c, struct process_plan *p)
 _Noreturn void stage_join(struct join_plan_stages *plan, int report_fd, pid_t *pid_slot)
 {
 	struct stage_ctx c = STAGE_CTX(report_fd);
-	struct clone_args args = { .flags = CLONE_PARENT | (pid_slot != NULL ? CLONE_PARENT_SETTID : 0),
+	struct clone_args args = { .flags = CLONE_PARENT |
+					    (pid_slot != NULL ? CLONE_PARENT_SETTID : 0),
 				   .parent_tid = (uintptr_t)pid_slot };
 	long pid;
 

@@ -4,7 +4,8 @@
 #include "runtime/stages.h"
 #include "tests/unit/unit.h"
 
-static char chown_[] = "CAP_CHOWN", kill_[] = "CAP_KILL", lower[] = "cap_kill", bare[] = "KILL", none[] = "CAP_NOTHING";
+static char chown_[] = "CAP_CHOWN", kill_[] = "CAP_KILL", lower[] = "cap_kill", bare[] = "KILL",
+	    none[] = "CAP_NOTHING";
 
 static struct str_list list(char **v, size_t n)
 {
@@ -44,7 +45,9 @@ START_TEST(nothing_said_is_nothing_had)
 	struct err e = { 0 };
 
 	ck_assert_int_eq(caps_plan(NULL, &plan, &e), 0);
-	ck_assert_uint_eq(plan.bounding | plan.permitted | plan.effective | plan.ambient | plan.inheritable, 0);
+	ck_assert_uint_eq(plan.bounding | plan.permitted | plan.effective | plan.ambient |
+				  plan.inheritable,
+			  0);
 	ck_assert_uint_ge(plan.last, 37);
 }
 END_TEST
@@ -53,7 +56,9 @@ END_TEST
 START_TEST(inheritable_is_only_what_is_ambient)
 {
 	char *v[] = { chown_, kill_ };
-	struct oci_capabilities caps = { .permitted = list(v, 2), .inheritable = list(v, 2), .ambient = list(v, 1) };
+	struct oci_capabilities caps = { .permitted = list(v, 2),
+					 .inheritable = list(v, 2),
+					 .ambient = list(v, 1) };
 	struct stage_caps plan;
 	struct err e = { 0 };
 

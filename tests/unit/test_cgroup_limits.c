@@ -15,7 +15,8 @@ static int limits(const char *json, bool is_v2, struct arena *a, struct strbuf *
 	if (cgroup_limits(r, is_v2, a, &values, e) < 0)
 		return -1;
 	for (size_t i = 0; i < values.n; i++)
-		strbuf_addf(out, "%s=%s%s;", values.v[i].file, values.v[i].value, values.v[i].is_optional ? "?" : "");
+		strbuf_addf(out, "%s=%s%s;", values.v[i].file, values.v[i].value,
+			    values.v[i].is_optional ? "?" : "");
 	return 0;
 }
 
@@ -46,10 +47,12 @@ START_TEST(memory_and_swap_are_told_in_each_version_s_way)
 	check(json, true, "memory.low=50;memory.max=100;memory.swap.max=200?;");
 	check(json, false,
 	      "memory.limit_in_bytes=100;memory.memsw.limit_in_bytes=300?;memory.soft_limit_in_bytes=50;");
-	check("{\"memory\":{\"limit\":-1,\"swap\":-1}}", true, "memory.max=max;memory.swap.max=max?;");
+	check("{\"memory\":{\"limit\":-1,\"swap\":-1}}", true,
+	      "memory.max=max;memory.swap.max=max?;");
 	check("{\"memory\":{\"limit\":-1,\"swap\":-1}}", false,
 	      "memory.limit_in_bytes=-1;memory.memsw.limit_in_bytes=-1?;");
-	check("{\"memory\":{\"limit\":100,\"swap\":100}}", true, "memory.max=100;memory.swap.max=0?;");
+	check("{\"memory\":{\"limit\":100,\"swap\":100}}", true,
+	      "memory.max=100;memory.swap.max=0?;");
 }
 END_TEST
 
@@ -103,7 +106,8 @@ END_TEST
 START_TEST(what_is_not_supported_is_refused_by_name)
 {
 	check_refused("{\"blockIO\":{\"weight\":10}}", true, "blockIO");
-	check_refused("{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":1}]}", true, "hugepageLimits");
+	check_refused("{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":1}]}", true,
+		      "hugepageLimits");
 	check_refused("{\"memory\":{\"kernel\":1}}", false, "memory.kernel");
 	check_refused("{\"memory\":{\"swappiness\":1}}", true, "swappiness");
 	check_refused("{\"cpu\":{\"realtimeRuntime\":1}}", false, "realtimeRuntime");
@@ -112,6 +116,7 @@ START_TEST(what_is_not_supported_is_refused_by_name)
 }
 END_TEST
 
-UNIT_MAIN("cgroup_limits", memory_and_swap_are_told_in_each_version_s_way, swap_below_memory_is_refused,
-	  cpu_quota_and_weight, pids_zero_and_less_is_unlimited, v1_device_rules_are_lines,
-	  unified_settings_are_named_and_bounded, what_is_not_supported_is_refused_by_name)
+UNIT_MAIN("cgroup_limits", memory_and_swap_are_told_in_each_version_s_way,
+	  swap_below_memory_is_refused, cpu_quota_and_weight, pids_zero_and_less_is_unlimited,
+	  v1_device_rules_are_lines, unified_settings_are_named_and_bounded,
+	  what_is_not_supported_is_refused_by_name)

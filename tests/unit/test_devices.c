@@ -17,7 +17,7 @@ static uint64_t load(const struct bpf_cgroup_dev_ctx *ctx, short off)
 static bool compares(const struct bpf_insn *i, uint64_t value)
 {
 	bool is_equal = BPF_CLASS(i->code) == BPF_JMP32 ? (uint32_t)value == (uint32_t)i->imm
-							 : value == (uint64_t)(int64_t)i->imm;
+							: value == (uint64_t)(int64_t)i->imm;
 
 	return BPF_OP(i->code) == BPF_JEQ ? is_equal : !is_equal;
 }
@@ -36,7 +36,8 @@ static int run(const struct bpf_insn *p, size_t n, const struct bpf_cgroup_dev_c
 		else if (BPF_CLASS(i->code) == BPF_JMP || BPF_CLASS(i->code) == BPF_JMP32)
 			pc += compares(i, r[i->dst_reg]) ? (size_t)i->off : 0;
 		else if (BPF_OP(i->code) == BPF_MOV)
-			r[i->dst_reg] = BPF_SRC(i->code) == BPF_X ? (uint32_t)r[i->src_reg] : (uint64_t)i->imm;
+			r[i->dst_reg] = BPF_SRC(i->code) == BPF_X ? (uint32_t)r[i->src_reg]
+								  : (uint64_t)i->imm;
 		else if (BPF_OP(i->code) == BPF_AND)
 			r[i->dst_reg] = (uint32_t)r[i->dst_reg] & (uint32_t)i->imm;
 		else if (BPF_OP(i->code) == BPF_RSH)
@@ -47,12 +48,14 @@ static int run(const struct bpf_insn *p, size_t n, const struct bpf_cgroup_dev_c
 	ck_abort_msg("ran off the end");
 }
 
-static bool meaning(const struct device_rule *rules, size_t n, char type, int64_t major, int64_t minor, unsigned access)
+static bool meaning(const struct device_rule *rules, size_t n, char type, int64_t major,
+		    int64_t minor, unsigned access)
 {
 	for (size_t i = n; i > 0; i--) {
 		const struct device_rule *r = &rules[i - 1];
 
-		if ((r->type != 'a' && r->type != type) || (r->major != DEVICE_ANY && r->major != major) ||
+		if ((r->type != 'a' && r->type != type) ||
+		    (r->major != DEVICE_ANY && r->major != major) ||
 		    (r->minor != DEVICE_ANY && r->minor != minor))
 			continue;
 		if (r->allow ? (access & ~r->access) == 0 : (access & r->access) != 0)
@@ -74,15 +77,18 @@ static void compare(const struct device_rule *rules, size_t n)
 			for (size_t mi = 0; mi < 14; mi++) {
 				char type = mi < 7 ? 'b' : 'c';
 				struct bpf_cgroup_dev_ctx ctx = {
-					.access_type = access << 16 |
-						       (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR),
+					.access_type =
+						access << 16 | (type == 'b' ? BPF_DEVCG_DEV_BLOCK
+									    : BPF_DEVCG_DEV_CHAR),
 					.major = (uint32_t)numbers[ma],
 					.minor = (uint32_t)numbers[mi % 7],
 				};
-				bool want = meaning(rules, n, type, numbers[ma], numbers[mi % 7], access);
+				bool want = meaning(rules, n, type, numbers[ma], numbers[mi % 7],
+						    access);
 
-				ck_assert_msg(run(program, len, &ctx) == want, "%c %u:%u %u is not %d", type, ctx.major,
-					      ctx.minor, access, want);
+				ck_assert_msg(run(program, len, &ctx) == want,
+					      "%c %u:%u %u is not %d", type, ctx.major, ctx.minor,
+					      access, want);
 			}
 }
 
@@ -94,7 +100,9 @@ static void compare_json(const char *json)
 	size_t n;
 	void *r;
 
-	ck_assert_int_eq(json_decode(json, strlen(json), &oci_resources_schema, a, NULL, NULL, &r, &e), 0);
+	ck_assert_int_eq(json_decode(json, strlen(json), &oci_resources_schema, a, NULL, NULL, &r,
+				     &e),
+			 0);
 	ck_assert_msg(devices_rules(r, a, &rules, &n, &e) == 0, "%s", e.msg);
 	compare(rules, n);
 }
@@ -103,11 +111,15 @@ START_TEST(program_means_what_the_rules_mean)
 {
 	compare_json("{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]}");
 	compare_json("{\"devices\":[{\"allow\":true}]}");
-	compare_json("{\"devices\":[{\"allow\":false},{\"allow\":true,\"type\":\"c\",\"major\":10,\"access\":\"r\"},"
-		     "{\"allow\":true,\"type\":\"b\",\"major\":3,\"minor\":5,\"access\":\"rw\"}]}");
-	compare_json("{\"devices\":[{\"allow\":true},{\"allow\":false,\"type\":\"c\",\"major\":1,\"access\":\"w\"}]}");
-	compare_json("{\"devices\":[{\"allow\":false},{\"allow\":true,\"major\":4294967295,\"access\":\"m\"}]}");
-	compare_json("{\"devices\":[{\"allow\":true,\"type\":\"c\"},{\"allow\":false},{\"allow\":true,\"minor\":3}]}");
+	compare_json(
+		"{\"devices\":[{\"allow\":false},{\"allow\":true,\"type\":\"c\",\"major\":10,\"access\":\"r\"},"
+		"{\"allow\":true,\"type\":\"b\",\"major\":3,\"minor\":5,\"access\":\"rw\"}]}");
+	compare_json(
+		"{\"devices\":[{\"allow\":true},{\"allow\":false,\"type\":\"c\",\"major\":1,\"access\":\"w\"}]}");
+	compare_json(
+		"{\"devices\":[{\"allow\":false},{\"allow\":true,\"major\":4294967295,\"access\":\"m\"}]}");
+	compare_json(
+		"{\"devices\":[{\"allow\":true,\"type\":\"c\"},{\"allow\":false},{\"allow\":true,\"minor\":3}]}");
 }
 END_TEST
 
@@ -133,7 +145,9 @@ START_TEST(rules_that_make_no_sense_are_told)
 		size_t n;
 		void *r;
 
-		ck_assert_int_eq(json_decode(bad[i], strlen(bad[i]), &oci_resources_schema, a, NULL, NULL, &r, &e), 0);
+		ck_assert_int_eq(json_decode(bad[i], strlen(bad[i]), &oci_resources_schema, a, NULL,
+					     NULL, &r, &e),
+				 0);
 		ck_assert_int_eq(devices_rules(r, a, &rules, &n, &e), -1);
 		ck_assert_int_eq(e.kind, ERR_INVALID);
 	}

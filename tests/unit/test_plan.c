@@ -20,8 +20,8 @@ static const struct cgroup_v1 v1[] = { { "cpu,cpuacct", "cpu,cpuacct" }, { "memo
 static const struct cgroup_layout layouts[] = { { .is_v2 = true }, { .v1 = v1, .n_v1 = 2 } };
 
 /* A document is the specification's configuration ("ociVersion" comes first) or a launch document. */
-static int make(const char *json, const struct cgroup_layout *layout, struct arena *a, struct strbuf *out,
-		struct err *e)
+static int make(const char *json, const struct cgroup_layout *layout, struct arena *a,
+		struct strbuf *out, struct err *e)
 {
 	struct launch_stdio_fds stdio = { 0, 1, 2 };
 	struct launch_spec bundle = { .container_dir = arena_strdup(a, "/bundle") }, *spec = &bundle;
@@ -84,8 +84,8 @@ START_TEST(golden_plans_are_as_written)
 }
 END_TEST
 
-#define CONFIG(linux_part, rest) \
-	"{\"ociVersion\":\"1.2.0\"," \
+#define CONFIG(linux_part, rest)                                                            \
+	"{\"ociVersion\":\"1.2.0\","                                                        \
 	"\"root\":{\"path\":\"rootfs\"},\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"}," rest \
 	"\"linux\":{\"namespaces\":[{\"type\":\"mount\"},{\"type\":\"pid\"}]" linux_part "}}"
 
@@ -96,15 +96,18 @@ static void check_refused(const char *json, enum err_kind kind, const char *word
 	struct err e = { 0 };
 
 	ck_assert_msg(make(json, &layouts[0], a, &out, &e) < 0, "not refused: %s", json);
-	ck_assert_msg(e.kind == kind && strstr(e.msg, word) != NULL, "%s: %s", err_kind_name(e.kind), e.msg);
+	ck_assert_msg(e.kind == kind && strstr(e.msg, word) != NULL, "%s: %s",
+		      err_kind_name(e.kind), e.msg);
 }
 
 START_TEST(what_is_not_supported_is_refused_by_name)
 {
-	check_refused(CONFIG("", "\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]},"), ERR_UNSUPPORTED, "hooks");
-	check_refused(CONFIG(",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]", ""), ERR_UNSUPPORTED,
-		      "uidMappings");
-	check_refused(CONFIG(",\"personality\":{\"domain\":\"LINUX\"}", ""), ERR_UNSUPPORTED, "personality");
+	check_refused(CONFIG("", "\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]},"), ERR_UNSUPPORTED,
+		      "hooks");
+	check_refused(CONFIG(",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]", ""),
+		      ERR_UNSUPPORTED, "uidMappings");
+	check_refused(CONFIG(",\"personality\":{\"domain\":\"LINUX\"}", ""), ERR_UNSUPPORTED,
+		      "personality");
 	check_refused(CONFIG(",\"intelRdt\":{\"closID\":\"x\"}", ""), ERR_UNSUPPORTED, "intelRdt");
 	check_refused(CONFIG(",\"mountLabel\":\"x\"", ""), ERR_UNSUPPORTED, "mountLabel");
 }
@@ -112,27 +115,33 @@ END_TEST
 
 START_TEST(mounts_inside_proc_are_refused)
 {
-	check_refused(CONFIG("", "\"mounts\":[{\"destination\":\"/proc/self/attr\",\"type\":\"tmpfs\"}],"), ERR_INVALID,
-		      "inside /proc");
-	check_refused(CONFIG("", "\"mounts\":[{\"destination\":\"/proc\",\"type\":\"bind\",\"source\":\"/x\"}],"),
+	check_refused(CONFIG("",
+			     "\"mounts\":[{\"destination\":\"/proc/self/attr\",\"type\":\"tmpfs\"}],"),
+		      ERR_INVALID, "inside /proc");
+	check_refused(CONFIG("",
+			     "\"mounts\":[{\"destination\":\"/proc\",\"type\":\"bind\",\"source\":\"/x\"}],"),
 		      ERR_INVALID, "procfs");
-	check_refused(CONFIG("", "\"mounts\":[{\"destination\":\"/a/../proc/x\",\"type\":\"tmpfs\"}],"), ERR_INVALID,
-		      "inside /proc");
+	check_refused(CONFIG("",
+			     "\"mounts\":[{\"destination\":\"/a/../proc/x\",\"type\":\"tmpfs\"}],"),
+		      ERR_INVALID, "inside /proc");
 }
 END_TEST
 
 START_TEST(host_controls_are_refused)
 {
-	check_refused(CONFIG(",\"sysctl\":{\"kernel.core_pattern\":\"x\"}", ""), ERR_DENIED, "kernel.core_pattern");
-	check_refused(CONFIG(",\"sysctl\":{\"net.ipv4.ip_forward\":\"1\"}", ""), ERR_DENIED, "shares");
-	check_refused(CONFIG(",\"sysctl\":{\"kernel.shm_rmid_forced\":\"1\"}", ""), ERR_DENIED, "shares");
+	check_refused(CONFIG(",\"sysctl\":{\"kernel.core_pattern\":\"x\"}", ""), ERR_DENIED,
+		      "kernel.core_pattern");
+	check_refused(CONFIG(",\"sysctl\":{\"net.ipv4.ip_forward\":\"1\"}", ""), ERR_DENIED,
+		      "shares");
+	check_refused(CONFIG(",\"sysctl\":{\"kernel.shm_rmid_forced\":\"1\"}", ""), ERR_DENIED,
+		      "shares");
 }
 END_TEST
 
 START_TEST(bad_processes_are_told)
 {
-#define PROCESS(part) \
-	"{\"ociVersion\":\"1.2.0\"," \
+#define PROCESS(part)                                            \
+	"{\"ociVersion\":\"1.2.0\","                             \
 	"\"root\":{\"path\":\"rootfs\"},\"process\":{" part "}," \
 	"\"linux\":{\"namespaces\":[{\"type\":\"mount\"}]}}"
 	check_refused(PROCESS("\"args\":[],\"cwd\":\"/\""), ERR_INVALID, "no command");
@@ -141,11 +150,14 @@ START_TEST(bad_processes_are_told)
 		      ERR_INVALID, "RLIMIT_X");
 	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":2,\"hard\":1}]"),
 		      ERR_INVALID, "above hard");
-	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"oomScoreAdj\":1001"), ERR_INVALID, "oomScoreAdj");
-	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"user\":{\"uid\":4294967295}"), ERR_INVALID, "4294967295");
-	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"apparmorProfile\":\"x\""), ERR_UNSUPPORTED, "apparmor");
-	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"capabilities\":{\"bounding\":[\"CAP_X\"]}"), ERR_INVALID,
-		      "CAP_X");
+	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"oomScoreAdj\":1001"), ERR_INVALID,
+		      "oomScoreAdj");
+	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"user\":{\"uid\":4294967295}"),
+		      ERR_INVALID, "4294967295");
+	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"apparmorProfile\":\"x\""),
+		      ERR_UNSUPPORTED, "apparmor");
+	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"capabilities\":{\"bounding\":[\"CAP_X\"]}"),
+		      ERR_INVALID, "CAP_X");
 }
 END_TEST
 
@@ -153,13 +165,15 @@ static char *layers_json(size_t n)
 {
 	AUTO_STRBUF struct strbuf b = { 0 };
 
-	strbuf_adds(&b, "{\"version\":1,\"id\":\"x\",\"dataRoot\":\"/var/lib/kiln\",\"cgroupPath\":\"/kiln/x\","
-			"\"seccompProfile\":\"unconfined\",\"socketPath\":\"/s\",\"stdio\":{\"tty\":true},\"containerDir\":\"/var/lib/kiln/containers/x\","
-			"\"layersDir\":\"/var/lib/kiln/layers\",\"lowers\":[");
+	strbuf_adds(&b,
+		    "{\"version\":1,\"id\":\"x\",\"dataRoot\":\"/var/lib/kiln\",\"cgroupPath\":\"/kiln/x\","
+		    "\"seccompProfile\":\"unconfined\",\"socketPath\":\"/s\",\"stdio\":{\"tty\":true},\"containerDir\":\"/var/lib/kiln/containers/x\","
+		    "\"layersDir\":\"/var/lib/kiln/layers\",\"lowers\":[");
 	for (size_t i = 0; i < n; i++)
 		strbuf_addf(&b, "%s\"%026zu\"", i != 0 ? "," : "", i);
-	strbuf_adds(&b, "],\"config\":{\"ociVersion\":\"1.2.0\",\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"},"
-			"\"linux\":{\"namespaces\":[{\"type\":\"mount\"}]}}}");
+	strbuf_adds(&b,
+		    "],\"config\":{\"ociVersion\":\"1.2.0\",\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"},"
+		    "\"linux\":{\"namespaces\":[{\"type\":\"mount\"}]}}}");
 	return strbuf_take(&b);
 }
 

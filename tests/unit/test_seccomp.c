@@ -27,11 +27,16 @@ static bool jump(const struct sock_filter *i, uint32_t a)
 	uint32_t k = i->k;
 
 	switch (BPF_OP(i->code)) {
-	case BPF_JEQ: return a == k;
-	case BPF_JGT: return a > k;
-	case BPF_JGE: return a >= k;
-	case BPF_JSET: return (a & k) != 0;
-	default: ck_abort_msg("jump %02x", i->code);
+	case BPF_JEQ:
+		return a == k;
+	case BPF_JGT:
+		return a > k;
+	case BPF_JGE:
+		return a >= k;
+	case BPF_JSET:
+		return (a & k) != 0;
+	default:
+		ck_abort_msg("jump %02x", i->code);
 	}
 }
 
@@ -75,7 +80,8 @@ static uint32_t ask(const struct sock_fprog *p, uint32_t arch, int nr, uint64_t 
 	return run(p, &data);
 }
 
-static int build(const char *profile, uint64_t caps, struct arena *a, struct sock_fprog *ret, struct err *e)
+static int build(const char *profile, uint64_t caps, struct arena *a, struct sock_fprog *ret,
+		 struct err *e)
 {
 	struct seccomp_source src = { .profile = profile, .caps = caps };
 
@@ -97,10 +103,10 @@ START_TEST(default_profile_forbids_what_docker_s_does)
 	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_X86_64, SYS_keyctl, 0), EPERM_RET);
 	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_X86_64, SYS_bpf, 0), EPERM_RET);
 	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_X86_64, SYS_clone3, 0), ENOSYS_RET);
-	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_X86_64, SYS_socket, 38), EPERM_RET);   /* AF_ALG */
+	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_X86_64, SYS_socket, 38), EPERM_RET); /* AF_ALG */
 	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_X86_64, SYS_socket, 2), SECCOMP_RET_ALLOW);
-	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_I386, 3, 0), SECCOMP_RET_ALLOW);       /* read */
-	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_I386, 21, 0), EPERM_RET);              /* mount */
+	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_I386, 3, 0), SECCOMP_RET_ALLOW); /* read */
+	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_I386, 21, 0), EPERM_RET);        /* mount */
 }
 END_TEST
 
@@ -191,8 +197,10 @@ START_TEST(what_is_wrong_in_a_profile_is_told)
 	} bad[] = {
 		{ "{", "seccomp profile" },
 		{ "{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}", "SCMP_ACT_NOTIFY" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"]}", "FLAG_LOG" },
-		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_Z80\"]}", "Z80" },
+		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"]}",
+		  "FLAG_LOG" },
+		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_Z80\"]}",
+		  "Z80" },
 		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"X\"}]}",
 		  "syscalls[0]" },
 		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\","
@@ -278,7 +286,8 @@ START_TEST(torn_and_poisoned_entries_are_built_again)
 		if (kind == 0)
 			ck_assert_int_eq(ftruncate(fd, 700), 0);
 		else if (kind == 1)
-			ck_assert_int_eq(pwrite(fd, "\6\0\0\0\0\0\377\177", 8, 96), 8);   /* allow everything */
+			ck_assert_int_eq(pwrite(fd, "\6\0\0\0\0\0\377\177", 8, 96),
+					 8); /* allow everything */
 		else
 			ck_assert_int_eq(ftruncate(fd, 0), 0);
 		build_cached(dir, a, &again);
@@ -308,9 +317,11 @@ END_TEST
 
 #ifdef __x86_64__
 UNIT_MAIN("seccomp", default_profile_forbids_what_docker_s_does, capabilities_open_rules,
-	  newer_system_calls_are_not_there, conditions_hold_and_do_not, two_comparisons_of_one_argument,
-	  unconfined_is_no_filter, what_is_wrong_in_a_profile_is_told, a_second_filter_comes_from_the_cache,
-	  torn_and_poisoned_entries_are_built_again, a_cache_that_others_can_write_to_is_not_believed)
+	  newer_system_calls_are_not_there, conditions_hold_and_do_not,
+	  two_comparisons_of_one_argument, unconfined_is_no_filter,
+	  what_is_wrong_in_a_profile_is_told, a_second_filter_comes_from_the_cache,
+	  torn_and_poisoned_entries_are_built_again,
+	  a_cache_that_others_can_write_to_is_not_believed)
 #else
 UNIT_MAIN("seccomp", unconfined_is_no_filter, what_is_wrong_in_a_profile_is_told,
 	  a_second_filter_comes_from_the_cache, torn_and_poisoned_entries_are_built_again,

@@ -39,7 +39,8 @@ static void make_root(void)
 			  "joe:x:1000:1001::/home/joe:/bin/sh\n"
 			  "nohome:x:7:7:::\n"
 			  "joe:x:2000:2000::/second:/bin/sh");
-	put("etc/group", "root:x:0:\nwheel:x:10:root,joe\nalmost:x:11:joey,jo\naud:x:29:x,joe\njoes:x:1001:joe\nlast:x:30:joe");
+	put("etc/group",
+	    "root:x:0:\nwheel:x:10:root,joe\nalmost:x:11:joey,jo\naud:x:29:x,joe\njoes:x:1001:joe\nlast:x:30:joe");
 }
 
 /* In the child: the answer, "uid:gid groups home", as a message that is no failure. */
@@ -48,8 +49,11 @@ static void child(const char *text, uint32_t uid, int sock)
 	static uint32_t groups[IDENTITY_GROUPS_MAX];
 	static char home[5 + IDENTITY_HOME_MAX] = "HOME=";
 	char *env[2] = { NULL };
-	struct process_plan p = { .identity = { .text = text, .uid = uid, .gid = uid, .groups = groups, .home = home },
-				  .env = env, .env_home_slot = env };
+	struct process_plan p = {
+		.identity = { .text = text, .uid = uid, .gid = uid, .groups = groups, .home = home },
+		.env = env,
+		.env_home_slot = env
+	};
 	struct stage_ctx c = { .report_fd = sock, .root_fd = root_fd };
 	char answer[512];
 	size_t n;
@@ -57,7 +61,8 @@ static void child(const char *text, uint32_t uid, int sock)
 	stage_users(&c, &p);
 	n = (size_t)snprintf(answer, sizeof(answer), "%u:%u", p.identity.uid, p.identity.gid);
 	for (size_t i = 0; i < p.identity.n_groups; i++)
-		n += (size_t)snprintf(answer + n, sizeof(answer) - n, "%c%u", i == 0 ? ' ' : ',', groups[i]);
+		n += (size_t)snprintf(answer + n, sizeof(answer) - n, "%c%u", i == 0 ? ' ' : ',',
+				      groups[i]);
 	n += (size_t)snprintf(answer + n, sizeof(answer) - n, " %s", env[0]);
 	send(sock, answer, n + 1, 0);
 	_exit(0);
@@ -100,7 +105,8 @@ START_TEST(names_and_numbers)
 	ck_assert_str_eq(resolve(":wheel", 0), "0:10 10 HOME=/root");
 	ck_assert_str_eq(resolve("555", 0), "555:0 0 HOME=/");
 	ck_assert_str_eq(resolve("nohome", 0), "7:7 7 HOME=/");
-	ck_assert_str_eq(resolve("2147483647:2147483647", 0), "2147483647:2147483647 2147483647 HOME=/");
+	ck_assert_str_eq(resolve("2147483647:2147483647", 0),
+			 "2147483647:2147483647 2147483647 HOME=/");
 }
 END_TEST
 
@@ -115,13 +121,20 @@ END_TEST
 START_TEST(unknown_names_are_docker_s_errors)
 {
 	make_root();
-	ck_assert_str_eq(resolve("nobody", 0), "!unable to find user nobody: no matching entries in passwd file");
-	ck_assert_str_eq(resolve("joe:none", 0), "!unable to find group none: no matching entries in group file");
-	ck_assert_str_eq(resolve("-1", 0), "!unable to find user -1: no matching entries in passwd file");
-	ck_assert_str_eq(resolve("1 2", 0), "!unable to find user 1 2: no matching entries in passwd file");
-	ck_assert_str_eq(resolve("broken", 0), "!unable to find user broken: no matching entries in passwd file");
-	ck_assert_str_eq(resolve("bad", 0), "!unable to find user bad: no matching entries in passwd file");
-	ck_assert_str_eq(resolve("huge", 0), "!unable to find user huge: no matching entries in passwd file");
+	ck_assert_str_eq(resolve("nobody", 0),
+			 "!unable to find user nobody: no matching entries in passwd file");
+	ck_assert_str_eq(resolve("joe:none", 0),
+			 "!unable to find group none: no matching entries in group file");
+	ck_assert_str_eq(resolve("-1", 0),
+			 "!unable to find user -1: no matching entries in passwd file");
+	ck_assert_str_eq(resolve("1 2", 0),
+			 "!unable to find user 1 2: no matching entries in passwd file");
+	ck_assert_str_eq(resolve("broken", 0),
+			 "!unable to find user broken: no matching entries in passwd file");
+	ck_assert_str_eq(resolve("bad", 0),
+			 "!unable to find user bad: no matching entries in passwd file");
+	ck_assert_str_eq(resolve("huge", 0),
+			 "!unable to find user huge: no matching entries in passwd file");
 }
 END_TEST
 
@@ -129,11 +142,14 @@ END_TEST
 START_TEST(numbers_never_wrap_and_never_become_names)
 {
 	make_root();
-	ck_assert_str_eq(resolve("4294967296", 0), "!uids and gids must be in range 0-2147483647: 4294967296");
-	ck_assert_str_eq(resolve("2147483648", 0), "!uids and gids must be in range 0-2147483647: 2147483648");
+	ck_assert_str_eq(resolve("4294967296", 0),
+			 "!uids and gids must be in range 0-2147483647: 4294967296");
+	ck_assert_str_eq(resolve("2147483648", 0),
+			 "!uids and gids must be in range 0-2147483647: 2147483648");
 	ck_assert_str_eq(resolve("99999999999999999999999", 0),
 			 "!uids and gids must be in range 0-2147483647: 99999999999999999999999");
-	ck_assert_str_eq(resolve("1:4294967296", 0), "!uids and gids must be in range 0-2147483647: 4294967296");
+	ck_assert_str_eq(resolve("1:4294967296", 0),
+			 "!uids and gids must be in range 0-2147483647: 4294967296");
 	ck_assert_str_eq(resolve("1234", 0), "1234:0 0 HOME=/");
 }
 END_TEST
@@ -143,7 +159,8 @@ START_TEST(without_files_there_are_only_numbers)
 	root_fd = open(unit_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_str_eq(resolve("", 0), "0:0 0 HOME=/");
 	ck_assert_str_eq(resolve("5:6", 0), "5:6 6 HOME=/");
-	ck_assert_str_eq(resolve("root", 0), "!unable to find user root: no matching entries in passwd file");
+	ck_assert_str_eq(resolve("root", 0),
+			 "!unable to find user root: no matching entries in passwd file");
 }
 END_TEST
 
@@ -167,7 +184,8 @@ START_TEST(endless_files_are_refused)
 	make_root();
 	fd = openat(root_fd, "etc/group", O_WRONLY | O_CLOEXEC);
 	ck_assert_int_eq(ftruncate(fd, 4ll << 30), 0);
-	ck_assert_str_eq(resolve("joe:none", 0), "!'/etc/group' in the container is larger than 1 MiB");
+	ck_assert_str_eq(resolve("joe:none", 0),
+			 "!'/etc/group' in the container is larger than 1 MiB");
 }
 END_TEST
 
@@ -198,5 +216,5 @@ END_TEST
 
 UNIT_MAIN("stage_users", names_and_numbers, numbers_of_the_document_only_find_the_home,
 	  unknown_names_are_docker_s_errors, numbers_never_wrap_and_never_become_names,
-	  without_files_there_are_only_numbers, files_that_are_no_files_are_refused, endless_files_are_refused,
-	  links_stay_inside, long_lines_are_skipped)
+	  without_files_there_are_only_numbers, files_that_are_no_files_are_refused,
+	  endless_files_are_refused, links_stay_inside, long_lines_are_skipped)
