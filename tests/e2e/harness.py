@@ -150,11 +150,13 @@ def busybox_archive(tag="busybox:latest", config=None, extra_layers=()):
 # ---- processes ----------------------------------------------------------------------------------
 
 def children_of(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as f:
-            return [int(p) for p in f.read().split()]
-    except OSError:
-        return []
+    """Of every thread: a worker of kilnd starts processes, too."""
+    found = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/task/{thread}/children") as f:
+                found += [int(p) for p in f.read().split()]
+    return found
 
 
 def descendants_of(pid):

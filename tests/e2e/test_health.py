@@ -45,6 +45,7 @@ def test_health_options(k):
 def test_option_health(k):
     k.run("-d", "--name", "oh", "--health-cmd", "true", "--health-interval", "200ms", "--", "sleep", "1000")
     eventually("healthy", lambda: health(k, "oh")["Status"] == "healthy")
+    time.sleep(1.1)     # the client sends whole seconds
     events = k.docker("events", "--since", "60s", "--until", "0s", "--filter", "container=oh", "--format", "{{.Action}}").stdout
     has(events, "health_status: healthy")
 
