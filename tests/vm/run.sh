@@ -48,7 +48,10 @@ early() {
 	install -m 755 "$here/guest/init-early" "$tmp/early/init"
 	cp "$here"/guest/* "$tmp/early/guest/"
 	chmod 755 "$tmp/early/guest/init-plain" "$tmp/early/guest/start-job"
-	{ cat "$image/initrd" && cd "$tmp/early" && find . | cpio -o -H newc --quiet; } >"$1"
+	cp "$image/initrd" "$1"
+	# The kernel looks for the next archive at a multiple of four.
+	truncate -s %4 "$1"
+	(cd "$tmp/early" && find . | cpio -o -H newc --quiet) >>"$1"
 }
 
 boot() {
