@@ -18,7 +18,7 @@ static bool has_plenty(int dir_fd)
 {
 	struct statvfs v;
 
-	return fstatvfs(dir_fd, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize > 16ull * BALLAST_BYTES;
+	return fstatvfs(dir_fd, &v) == 0 && (uint64_t)v.f_bavail * v.f_frsize > 4ull * BALLAST_BYTES;
 }
 
 void state_ballast_make(struct state *s)

@@ -41,6 +41,7 @@ struct state_batch {
 	state_done_fn done;
 	void *ctx;
 	struct err err;
+	bool is_refused;         /* the disk is full, and it does not help */
 };
 
 struct state {

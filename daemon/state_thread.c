@@ -61,8 +61,10 @@ static int try_transaction(struct state *s, struct state_batch *first, struct er
 {
 	int rc = step_once(s->begin);
 
-	for (struct state_batch *b = first; b && rc == SQLITE_OK; b = b->next)
-		rc = run_batch(s, b);
+	for (struct state_batch *b = first; b && rc == SQLITE_OK; b = b->next) {
+		if (!b->is_refused)
+			rc = run_batch(s, b);
+	}
 	if (rc == SQLITE_OK)
 		rc = step_once(s->commit);
 	if (rc == SQLITE_OK)
@@ -71,6 +73,37 @@ static int try_transaction(struct state *s, struct state_batch *first, struct er
 	if (!sqlite3_get_autocommit(s->db))
 		step_once(s->rollback);
 	return -1;
+}
+
+/* What the ballast is for: removals, and what is told of a container's life (its exit) */
+static bool may_use_ballast(const struct state_batch *b)
+{
+	for (const struct op *o = b->first; o; o = o->next) {
+		if (o->kind == OP_DEL_CONTAINER || o->kind == OP_DEL_IMAGE || o->kind == OP_DEL_TAG ||
+		    o->kind == OP_DEL_LAYER || o->kind == OP_PUT_CONTAINER_RUNTIME)
+			return true;
+	}
+	return false;
+}
+
+/* The transaction failed: once more, with the ballast's room, for those that may have it. Return: 0, or -1 with @e set */
+static int retry(struct state *s, struct state_batch *first, struct err *e)
+{
+	struct err why = *e;
+	size_t n = 0;
+
+	for (struct state_batch *b = first; b; b = b->next) {
+		b->is_refused = !may_use_ballast(b);
+		if (b->is_refused)
+			b->err = why;
+		else
+			n++;
+	}
+	if (n == 0 || !state_ballast_give(s))
+		return -1;
+	log_warn("%s: trying once more with the ballast", why.msg);
+	sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return try_transaction(s, first, e);
 }
 
 static void commit_all(struct state *s, struct state_batch *first)
@@ -85,13 +118,10 @@ static void commit_all(struct state *s, struct state_batch *first)
 	pthread_mutex_lock(&s->db_lock);
 	set_sync(s, is_durable);
 	rc = try_transaction(s, first, &e);
-	if (rc < 0 && state_ballast_give(s)) {
-		log_warn("%s: trying once more with the ballast", e.msg);
-		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-		rc = try_transaction(s, first, &e);
-	} else if (rc == 0 && !s->has_ballast) {
+	if (rc < 0)
+		rc = retry(s, first, &e);
+	else if (!s->has_ballast)
 		state_ballast_make(s);
-	}
 	pthread_mutex_unlock(&s->db_lock);
 
 	for (struct state_batch *b = first; rc < 0 && b; b = b->next)

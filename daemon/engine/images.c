@@ -49,7 +49,7 @@ void images_drop(struct image_obj *o)
 
 static struct image *shown(struct image_obj *o)
 {
-	while (o && o->is_hidden)
+	while (o && (o->is_hidden || o->is_leaving))
 		o = o->next;
 	return o ? &o->pub : NULL;
 }
@@ -166,11 +166,37 @@ static int parse_new_tag(const char *reference, struct arena *a, struct referenc
 	return 0;
 }
 
+struct tagging {
+	struct engine *eng;
+	char *canonical, *to_id, *from_id;   /* from_id NULL: it was nobody's */
+	engine_done_fn done;
+	void *ctx;
+};
+
+static void tag_committed(void *ctx, const struct err *err)
+{
+	struct tagging *t = ctx;
+	struct image *to = image_by_id(t->eng, t->to_id);
+	struct image *from = t->from_id ? image_by_id(t->eng, t->from_id) : NULL;
+	AUTO_ARENA struct arena *a = arena_new();
+
+	if (err->kind == ERR_NONE && to)
+		image_event(to, "tag", image_familiar(t->canonical, a));
+	else if (err->kind != ERR_NONE && to && image_take_tag(to, t->canonical) && from)
+		image_add_tag(from, t->canonical);
+	t->done(t->ctx, err);
+	free(t->canonical);
+	free(t->to_id);
+	free(t->from_id);
+	free(t);
+}
+
 void image_tag(struct engine *eng, struct image *i, const char *reference, engine_done_fn done, void *ctx)
 {
 	AUTO_ARENA struct arena *a = arena_new();
 	struct reference ref = { 0 };
 	struct err e = { 0 };
+	struct tagging *t;
 	struct image *owner;
 	struct state_batch *b;
 	char *canonical;
@@ -181,6 +207,11 @@ void image_tag(struct engine *eng, struct image *i, const char *reference, engin
 	}
 	canonical = reference_canonical(&ref, a);
 	owner = image_by_tag(eng, canonical);
+	t = xcalloc(1, sizeof(*t));
+	*t = (struct tagging){ .eng = eng, .done = done, .ctx = ctx };
+	t->canonical = xstrdup(canonical);
+	t->to_id = xstrdup(i->id);
+	t->from_id = owner ? xstrdup(owner->id) : NULL;
 	if (owner)
 		image_take_tag(owner, canonical);
 	image_add_tag(i, canonical);
@@ -188,8 +219,7 @@ void image_tag(struct engine *eng, struct image *i, const char *reference, engin
 	b = state_batch_new(eng->state);
 	state_put_tag(b, &(struct state_tag){ .reference = canonical, .image_id = i->id });
 	image_record_put(i, b);
-	image_event(i, "tag", reference_familiar(&ref, a));
-	state_commit(b, STATE_DURABLE, done, ctx);
+	state_commit(b, STATE_DURABLE, tag_committed, t);
 }
 
 /* ---- finding ---- */
@@ -197,7 +227,7 @@ void image_tag(struct engine *eng, struct image *i, const char *reference, engin
 struct image *image_by_id(struct engine *eng, const char *id)
 {
 	for (struct image_obj *o = eng->images->first; o; o = o->next) {
-		if (str_eq(o->pub.id, id))
+		if (str_eq(o->pub.id, id) && !o->is_leaving)
 			return &o->pub;
 	}
 	return NULL;
@@ -279,14 +309,6 @@ void image_ref(struct image *i)
 		i->n_containers++;
 }
 
-static void erase_unused(struct image *i)
-{
-	struct state_batch *b = state_batch_new(i->eng->state);
-
-	image_erase(i, b);
-	state_commit(b, STATE_DURABLE, NULL, NULL);
-}
-
 void image_unref(struct image *i)
 {
 	if (!i)
@@ -294,19 +316,17 @@ void image_unref(struct image *i)
 	BUG(i->n_containers == 0, "image %s is used by no container", i->id);
 	i->n_containers--;
 	if (i->n_containers == 0 && obj(i)->is_hidden)
-		erase_unused(i);
+		image_erase(i);
 }
 
 /* After start, when containers are known: hidden images whose last container went away unseen */
 static void erase_hidden(void *ctx)
 {
 	struct images *imgs = ctx;
-	struct image_obj *next;
 
-	for (struct image_obj *o = imgs->first; o; o = next) {
-		next = o->next;
-		if (o->is_hidden && o->pub.n_containers == 0)
-			erase_unused(&o->pub);
+	for (struct image_obj *o = imgs->first; o; o = o->next) {
+		if (o->is_hidden && !o->is_leaving && o->pub.n_containers == 0)
+			image_erase(&o->pub);
 	}
 }
 

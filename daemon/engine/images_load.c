@@ -212,8 +212,9 @@ static void undo(struct load_op *op)
 	for (size_t k = 0; k < op->plan.n_images; k++) {
 		struct image *i = op->is_new[k] ? image_by_id(eng, op->plan.images[k].id) : NULL;
 
+		/* Not freed: somebody may be about to remove it. */
 		if (i && i->n_containers == 0)
-			images_drop((struct image_obj *)((char *)i - offsetof(struct image_obj, pub)));
+			((struct image_obj *)((char *)i - offsetof(struct image_obj, pub)))->is_leaving = true;
 	}
 }
 

@@ -3,7 +3,7 @@
  * What the files of the image store share. Nobody else includes this.
  *
  * Memory is changed first and committed at once, in the same call: the order of commits is then the order of changes, and
- * a caller hears "done" after the commit. Files are made before and removed after. What touches the final names of
+ * a caller hears "done" after the commit. A change that cannot be committed is undone. Files are made before, removed after. What touches the final names of
  * files (the second half of a load, sweeping) runs one at a time, as a task of the queue below: so a sweep never removes
  * a layer that a load has just found to be there.
  */
@@ -18,6 +18,7 @@ struct image_obj {
 	struct arena *arena;
 	struct image_obj *next;
 	bool is_hidden;              /* removed by force; kept for its containers */
+	bool is_leaving;             /* removed, not yet committed: nobody finds it, its files stay */
 };
 
 typedef void (*images_task_fn)(void *ctx);
@@ -64,7 +65,7 @@ int images_remove_orphans(struct images *imgs, struct err *e);           /* at s
 void image_digests(const struct image *i, struct arena *a, struct str_list *ret);   /* of all its blobs and layers */
 
 /* ---- images_remove.c ---- */
-void image_erase(struct image *i, struct state_batch *b);    /* rows and memory; files by a sweep. @i is gone */
+void image_erase(struct image *i);                           /* a hidden image that no container needs any more */
 
 /* ---- images_load.c ---- */
 void images_end_loads(struct images *imgs);                  /* kilnd ends: kill the children */

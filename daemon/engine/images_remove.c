@@ -4,8 +4,10 @@
  * off; the last name, or the ID, removes the image; containers stand in the way, running ones also of force.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/images_priv.h"
@@ -19,13 +21,27 @@ static struct image_obj *obj(const struct image *i)
 	return (struct image_obj *)((char *)i - offsetof(struct image_obj, pub));
 }
 
+struct name_off {
+	struct name_off *next;
+	const char *canonical;
+};
+
+/*
+ * One removal. Names and image are out of sight at once; they are really gone, and told as events, when that is
+ * committed. When it cannot be committed they are back.
+ */
 struct removal {
 	struct engine *eng;
 	struct image *image;
+	struct arena *arena;
 	struct state_batch *batch;
-	image_removed_fn each;
-	void *ctx;
+	struct name_off *names;      /* taken off, the last first */
+	size_t n_names;
+	bool is_deleted, is_hidden;
 	bool force;
+	image_removed_fn each;       /* NULL: nobody asks */
+	engine_done_fn done;         /* NULL: nobody waits */
+	void *ctx;
 };
 
 static bool is_running(const struct container *c)
@@ -72,36 +88,23 @@ static int check_conflicts(const struct removal *m, struct err *e)
 	return 0;
 }
 
-static void untag(struct removal *m, const char *canonical)
+static void tell(const struct removal *m, bool is_deleted, const char *what)
 {
-	AUTO_ARENA struct arena *a = arena_new();
-	const char *kept = arena_strdup(a, canonical);
-
-	image_take_tag(m->image, kept);
-	state_del_tag(m->batch, kept);
-	image_event(m->image, "untag", m->image->id);
-	m->each(m->ctx, false, image_familiar(kept, a));
+	if (m->each)
+		m->each(m->ctx, is_deleted, what);
 }
 
-void image_erase(struct image *i, struct state_batch *b)
+static void untag(struct removal *m, const char *canonical)
 {
-	AUTO_ARENA struct arena *a = arena_new();
-	struct image_obj *o = obj(i);
-	struct images *imgs = o->imgs;
-	struct str_list digests = { 0 };
-	struct str_list layers = { 0 };
+	struct name_off *n = arena_new_obj(m->arena, struct name_off);
 
-	image_digests(i, a, &digests);
-	layers.v = arena_new_array(a, char *, i->n_layers);
-	for (size_t k = 0; k < i->n_layers; k++)
-		layers.v[layers.n++] = arena_strdup(a, i->layers[k].diff_id);
-	state_del_image(b, i->id);
-	images_drop(o);
-	for (size_t k = 0; k < layers.n; k++) {
-		if (!images_need_layer(imgs, layers.v[k]))
-			state_del_layer(b, layers.v[k]);
-	}
-	images_sweep(imgs, &digests);
+	n->canonical = arena_strdup(m->arena, canonical);
+	n->next = m->names;
+	m->names = n;
+	m->n_names++;
+	image_take_tag(m->image, n->canonical);
+	state_del_tag(m->batch, n->canonical);
+	tell(m, false, image_familiar(n->canonical, m->arena));
 }
 
 /* Docker names a layer by its chain: the digest over it and all below. */
@@ -122,7 +125,7 @@ static const char *chain_id(const struct image *i, size_t top, struct arena *a)
 static bool is_shared(const struct image *i, const char *diff_id)
 {
 	for (struct image_obj *o = obj(i)->imgs->first; o; o = o->next) {
-		for (size_t k = 0; k < o->pub.n_layers && &o->pub != i; k++) {
+		for (size_t k = 0; k < o->pub.n_layers && &o->pub != i && !o->is_leaving; k++) {
 			if (str_eq(o->pub.layers[k].diff_id, diff_id))
 				return true;
 		}
@@ -132,20 +135,24 @@ static bool is_shared(const struct image *i, const char *diff_id)
 
 static void delete_image(struct removal *m)
 {
-	AUTO_ARENA struct arena *a = arena_new();
-	struct image *i = TAKE_PTR(m->image);
+	struct image *i = m->image;
 
-	image_event(i, "delete", i->id);
-	m->each(m->ctx, true, i->id);
+	tell(m, true, i->id);
+	m->is_deleted = true;
 	if (i->n_containers > 0) {
 		/* Stopped containers can still be started: the image stays on disk for them, without a name. */
-		obj(i)->is_hidden = true;
+		m->is_hidden = obj(i)->is_hidden = true;
 		image_record_put(i, m->batch);
 		return;
 	}
 	for (size_t k = i->n_layers; k > 0 && !is_shared(i, i->layers[k - 1].diff_id); k--)
-		m->each(m->ctx, true, chain_id(i, k - 1, a));
-	image_erase(i, m->batch);
+		tell(m, true, chain_id(i, k - 1, m->arena));
+	for (size_t k = 0; k < i->n_layers; k++) {
+		if (!is_shared(i, i->layers[k].diff_id))
+			state_del_layer(m->batch, i->layers[k].diff_id);
+	}
+	state_del_image(m->batch, i->id);
+	obj(i)->is_leaving = true;
 }
 
 static void untag_all(struct removal *m)
@@ -208,23 +215,110 @@ static int remove_image(struct removal *m, const char *name, struct err *e)
 	return 0;
 }
 
+/* ---- committed, or not ---- */
+
+static void restore(struct removal *m)
+{
+	struct image_obj *o = obj(m->image);
+
+	if (m->is_hidden)
+		o->is_hidden = false;
+	if (o->is_leaving && image_by_id(m->eng, o->pub.id)) {
+		images_drop(o);   /* it was loaded again meanwhile */
+		return;
+	}
+	o->is_leaving = false;
+	for (const struct name_off *n = m->names; n; n = n->next) {
+		if (!image_by_tag(m->eng, n->canonical))
+			image_add_tag(m->image, n->canonical);
+	}
+}
+
+static void complete(struct removal *m)
+{
+	struct image *i = m->image;
+	struct images *imgs = obj(i)->imgs;
+	struct str_list digests = { 0 };
+
+	for (size_t k = 0; k < m->n_names; k++)
+		image_event(i, "untag", i->id);
+	if (!m->is_deleted)
+		return;
+	if (m->each)   /* one that was hidden told it then */
+		image_event(i, "delete", i->id);
+	if (m->is_hidden)
+		return;
+	image_digests(i, m->arena, &digests);
+	images_drop(obj(i));
+	images_sweep(imgs, &digests);
+}
+
+static void on_committed(void *ctx, const struct err *err)
+{
+	struct removal *m = ctx;
+
+	if (err->kind != ERR_NONE)
+		restore(m);
+	else
+		complete(m);
+	if (m->done)
+		m->done(m->ctx, err);
+	else if (err->kind != ERR_NONE)
+		log_err("remove an image: %s", err->msg);
+	arena_free(m->arena);
+	free(m);
+}
+
+static struct removal *removal_new(struct engine *eng, struct image *i)
+{
+	struct removal *m = xcalloc(1, sizeof(*m));
+
+	m->eng = eng;
+	m->image = i;
+	m->arena = arena_new();
+	m->batch = state_batch_new(eng->state);
+	return m;
+}
+
+void image_erase(struct image *i)
+{
+	struct removal *m = removal_new(i->eng, i);
+
+	delete_image(m);
+	state_commit(m->batch, STATE_DURABLE, on_committed, m);
+}
+
+static void refuse(void *ctx, const struct err *err)
+{
+	struct removal *m = ctx;
+
+	(void)err;
+	arena_free(m->arena);
+	free(m);
+}
+
 void image_remove(struct engine *eng, const char *name, bool force, bool noprune, image_removed_fn each,
 		  engine_done_fn done, void *ctx)
 {
-	struct removal m = { .eng = eng, .each = each, .ctx = ctx, .force = force };
+	struct image *i = NULL;
 	struct err e = { 0 };
+	struct removal *m;
 
 	(void)noprune;   /* there are no parent images that nobody named: nothing to prune */
-	if (image_find(eng, name, &m.image, &e) < 0) {
+	if (image_find(eng, name, &i, &e) < 0) {
 		done(ctx, &e);
 		return;
 	}
-	m.batch = state_batch_new(eng->state);
-	if (remove_image(&m, name, &e) < 0) {
+	m = removal_new(eng, i);
+	m->force = force;
+	m->each = each;
+	m->done = done;
+	m->ctx = ctx;
+	if (remove_image(m, name, &e) < 0) {
 		/* Nothing was changed before a conflict was found: the batch is empty. */
 		done(ctx, &e);
-		state_commit(m.batch, 0, NULL, NULL);
+		state_commit(m->batch, 0, refuse, m);
 		return;
 	}
-	state_commit(m.batch, STATE_DURABLE, done, ctx);
+	state_commit(m->batch, STATE_DURABLE, on_committed, m);
 }
