@@ -329,11 +329,16 @@ static void default_devices_plan(struct op_list *l)
 	}
 }
 
+/* A list of the host's devices has some that every container gets anyway, as a node or as a link (ptmx). */
 static bool is_default_device(const char *path)
 {
+	if (!str_starts(path, "/dev/"))
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
-		if (str_starts(path, "/dev/") &&
-		    str_eq(path + strlen("/dev/"), default_devices[i].name))
+		if (str_eq(path + strlen("/dev/"), default_devices[i].name))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(default_links); i++)
+		if (str_eq(path + strlen("/dev/"), default_links[i].name))
 			return true;
 	return false;
 }
