@@ -85,8 +85,10 @@ static void ask(struct asked *a)
 
 	a->fd = a->pidfd = -1;
 	container_rel_socket(a->c->id, rel);
-	if (fd_connect_unix(a->c->eng->cfg.exec_root_fd, rel, SOCK_SEQPACKET, &a->fd, ERR_IGNORED) < 0)
+	if (fd_connect_unix(a->c->eng->cfg.exec_root_fd, rel, SOCK_SEQPACKET, &a->fd, ERR_IGNORED) < 0) {
+		unlinkat(a->c->eng->cfg.exec_root_fd, rel, 0);   /* left by a monitor that was killed, or never there */
 		return;
+	}
 	wire_head(&msg, MSG_STATUS, sizeof msg);
 	if (fd_send_msg(a->fd, &msg, sizeof msg, NULL, 0) < 0)
 		close_fd(&a->fd);

@@ -51,3 +51,9 @@ int adopt_all(struct engine *eng, struct err *e);
  * Return: nothing; what fails is logged and tried again at the next start
  */
 void adopt_sweep(struct engine *eng);
+
+/**
+ * adopt_sweep_groups() - Have control groups cleaned that belong to no live container
+ * Return: nothing
+ */
+void adopt_sweep_groups(struct engine *eng);

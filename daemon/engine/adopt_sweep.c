@@ -206,14 +206,20 @@ static void sweep_group(struct engine *eng, const char *id, void *ctx)
 	(void)ctx;
 	if (c && (ct_is_live(c->state) || c->priv->monitor))
 		return;
+	if (launcher_is_cleaning(eng->launcher, id))   /* seen in another hierarchy */
+		return;
 	snprintf(path, sizeof path, "%s/%s", eng->cfg.cgroup_parent, id);
 	launcher_clean(eng->launcher, id, path, cleaned, NULL);
 }
 
-static void sweep_groups(struct engine *eng)
+void adopt_sweep_groups(struct engine *eng)
 {
-	AUTO_FILE FILE *mounts = fopen("/proc/self/mounts", "re");
+	AUTO_FILE FILE *mounts = NULL;
 	char line[4096], dir[1024], type[64];
+
+	if (eng->has_unreadable_rows)
+		return;
+	mounts = fopen("/proc/self/mounts", "re");
 
 	while (mounts && fgets(line, sizeof line, mounts)) {
 		AUTO_FREE char *path = NULL;
@@ -234,5 +240,5 @@ void adopt_sweep(struct engine *eng)
 		return;
 	each_id(eng, eng->cfg.data_root_fd, "containers", "", sweep_dir, NULL);
 	each_id(eng, eng->cfg.exec_root_fd, "c", ".sock", sweep_monitor, NULL);
-	sweep_groups(eng);
+	adopt_sweep_groups(eng);
 }

@@ -21,6 +21,7 @@
 #include "base/own.h"
 #include "daemon/engine/container_impl.h"
 #include "daemon/engine/health.h"
+#include "daemon/engine/launcher.h"
 #include "daemon/engine/restart.h"
 
 #define RECORD_RETRY_MS      20
@@ -65,12 +66,46 @@ static void refuse_starts(struct container *c)
 	call_answer(&c->priv->restarts, &e, false);
 }
 
+struct clean_call {
+	struct container *c;
+	engine_done_fn then;
+};
+
+static void cleaned(void *ctx, const struct err *err)
+{
+	struct clean_call call = *(struct clean_call *)ctx;
+
+	free(ctx);
+	if (err->kind != ERR_NONE)
+		log_warn("%s, ignoring", err->msg);
+	if (call.then)
+		call.then(call.c, err);
+}
+
+void container_clean(struct container *c, engine_done_fn then)
+{
+	struct clean_call *call = xcalloc(1, sizeof *call);
+	char group[256], socket[CONTAINER_REL_MAX];
+
+	*call = (struct clean_call){ .c = c, .then = then };
+	c->priv->needs_clean = false;
+	snprintf(group, sizeof group, "%s/%s", c->eng->cfg.cgroup_parent, c->id);
+	container_rel_socket(c->id, socket);
+	unlinkat(c->eng->cfg.exec_root_fd, socket, 0);
+	launcher_clean(c->eng->launcher, c->id, group, cleaned, call);
+}
+
 static void settle(struct container *c)
 {
 	struct container_priv *p = c->priv;
 
 	p->is_settling = false;
 	loop_timer_free(TAKE_PTR(p->record_timer));
+	if (p->launcher_generation != launcher_generation(c->eng->launcher) || !launcher_is_up(c->eng->launcher))
+		p->needs_clean = true;
+	/* Before a next launch, which goes the same way; a removal waits for the answer. */
+	if (p->needs_clean && !p->wants_removal)
+		container_clean(c, NULL);
 	if (p->wants_removal) {
 		p->wants_start = false;
 		refuse_starts(c);

@@ -53,6 +53,7 @@ struct container_priv {
 	bool is_policy_start;            /* the start under way was nobody's request */
 	bool is_counted_start;           /* … and counts in eng->n_policy_starts */
 	bool needs_clean;                /* its cgroup may have outlived its monitor */
+	unsigned launcher_generation;    /* who made its monitor; 0: a launcher before our time */
 
 	bool is_stopping;
 	bool was_stop_killed;            /* SIGKILL was sent by the stop */
@@ -166,6 +167,8 @@ void container_read_record(struct container *c);
 bool container_policy_decide(struct container *c);
 /* Wait for the next start by policy; @uptime_ns: of the run that has ended. */
 void container_policy_restart(struct container *c, int64_t uptime_ns);
+/* Have what is left of the run's processes and cgroup removed; @then: called with the container and the outcome, may be NULL */
+void container_clean(struct container *c, engine_done_fn then);
 /* The end of a run is committed and told: let its monitor go, then go on. */
 void container_end_committed(struct container *c);
 /* Begin a start by policy after @ms, when not too many are under way. */
@@ -196,7 +199,7 @@ void container_stop_live(struct container *c, int signo, int64_t timeout_sec);
 void container_stop_resume(struct container *c);
 /* The run has ended: the stop is over. */
 void container_stop_over(struct container *c);
-/* Its own stop signal. */
+/* Return: its own stop signal */
 int container_stop_signal(const struct container *c);
 /* Give up waiting for the next start by policy. */
 void container_cancel_backoff(struct container *c);

@@ -17,7 +17,6 @@
 #include "base/path.h"
 #include "daemon/engine/container_impl.h"
 #include "daemon/engine/image.h"
-#include "daemon/engine/launcher.h"
 
 static const struct err no_error;
 
@@ -84,12 +83,8 @@ static void delete_row(struct container *c)
 
 static void cleaned(void *ctx, const struct err *err)
 {
-	struct container *c = ctx;
-
-	if (err->kind != ERR_NONE)
-		log_warn("container '%s': clean its cgroup: %s, ignoring", c->name, err->msg);
-	c->priv->needs_clean = false;
-	delete_row(c);
+	(void)err;
+	delete_row(ctx);
 }
 
 static void delete_done(void *ctx)
@@ -97,7 +92,6 @@ static void delete_done(void *ctx)
 	struct deleting *d = ctx;
 	struct container *c = d->c;
 	struct err e = d->err;
-	char cgroup[256];
 
 	free(d);
 	if (e.kind != ERR_NONE) {
@@ -108,8 +102,7 @@ static void delete_done(void *ctx)
 		delete_row(c);
 		return;
 	}
-	snprintf(cgroup, sizeof cgroup, "%s/%s", c->eng->cfg.cgroup_parent, c->id);
-	launcher_clean(c->eng->launcher, c->id, cgroup, cleaned, c);
+	container_clean(c, cleaned);
 }
 
 static void removal_committed(void *ctx, const struct err *err)

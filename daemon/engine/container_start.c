@@ -133,6 +133,7 @@ static int launch(struct container *c, struct opening *o, struct err *e)
 	for (size_t i = 0; i < o->n_binds; i++)
 		fds[n++] = TAKE_FD(o->bind_fds[i]);
 	c->priv->monitor = monitor_new(c->eng->loop, pair[0], &container_monitor_handlers, c);
+	c->priv->launcher_generation = launcher_generation(c->eng->launcher);
 	launcher_send(c->eng->launcher, MSG_LAUNCH, c->id, fds, n);
 	container_attach_flush(c);
 	return 0;

@@ -45,9 +45,15 @@ static void on_orphan_exited(void *ctx, const char *id)
 		container_read_record(c);
 }
 
+static void on_renewed(void *ctx)
+{
+	adopt_sweep_groups(ctx);
+}
+
 static const struct launcher_handlers launcher_handlers = {
 	.orphan = on_orphan,
 	.orphan_exited = on_orphan_exited,
+	.renewed = on_renewed,
 };
 
 /* ---- the engine ---- */

@@ -54,6 +54,8 @@ struct launcher {
 	void *ctx;
 	struct wire *wire;
 	bool is_up;                      /* greeted */
+	pid_t peer_pid;                  /* of the launcher that we talk, or talked, to */
+	unsigned generation, greeted_generation;
 	pid_t pid;                       /* our child; 0: none */
 	int pidfd;
 	struct loop_watch *child_watch;
@@ -195,6 +197,15 @@ void launcher_clean(struct launcher *la, const char *id, const char *cgroup_path
 		wire_send(la->wire, &c->msg, sizeof c->msg, NULL, 0);
 }
 
+bool launcher_is_cleaning(const struct launcher *la, const char *id)
+{
+	for (const struct cleaning *c = la->cleanings; c; c = c->next) {
+		if (strcmp(c->msg.id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void on_cleaned(struct launcher *la, const struct msg_clean *m)
 {
 	for (struct cleaning **at = &la->cleanings; *at; at = &(*at)->next) {
@@ -243,6 +254,9 @@ static void on_hello(struct launcher *la, const struct msg_hello *m)
 	/* In this order: what is cleaned must not be what is launched right behind it. */
 	for (struct cleaning *c = la->cleanings; c; c = c->next)
 		wire_send(la->wire, &c->msg, sizeof c->msg, NULL, 0);
+	if (la->greeted_generation != 0 && la->greeted_generation != la->generation)
+		la->handlers->renewed(la->ctx);
+	la->greeted_generation = la->generation;
 	parked_send(la);
 }
 
@@ -266,12 +280,20 @@ static void on_message(void *ctx, const struct msg_head *head, int *fds, size_t 
 	}
 }
 
-static bool peer_is_root(int fd)
+/* Who it is, and that it is root's. */
+static int check_peer(struct launcher *la, int fd, struct err *e)
 {
 	struct ucred cred = { .uid = (uid_t)-1 };
 	socklen_t n = sizeof cred;
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 && cred.uid == geteuid();
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
+		return err_sys(e, "the launcher's socket");
+	if (cred.uid != geteuid())
+		return err_set(e, ERR_DENIED, "the launcher's socket belongs to another user");
+	if (cred.pid != la->peer_pid)
+		la->generation++;
+	la->peer_pid = cred.pid;
+	return 0;
 }
 
 static int greet(struct launcher *la, struct err *e)
@@ -281,8 +303,8 @@ static int greet(struct launcher *la, struct err *e)
 
 	if (fd_connect_unix(la->cfg->exec_root_fd, SOCKET_NAME, SOCK_SEQPACKET, &fd, e) < 0)
 		return -1;
-	if (!peer_is_root(fd))
-		return err_set(e, ERR_DENIED, "the launcher's socket belongs to another user");
+	if (check_peer(la, fd, e) < 0)
+		return -1;
 	wire_head(&hello.head, MSG_HELLO, sizeof hello);
 	la->wire = wire_new(la->loop, "launcher", TAKE_FD(fd), on_message, on_end, la);
 	wire_send(la->wire, &hello, sizeof hello, NULL, 0);
@@ -355,4 +377,9 @@ void launcher_free(struct launcher *la)
 bool launcher_is_up(const struct launcher *la)
 {
 	return la->is_up;
+}
+
+unsigned launcher_generation(const struct launcher *la)
+{
+	return la->generation;
 }

@@ -19,6 +19,8 @@ struct launcher_handlers {
 	void (*orphan)(void *ctx, const char *id);
 	/* Such a container has ended; its exit record is written. */
 	void (*orphan_exited)(void *ctx, const char *id);
+	/* Another one answers than before: what the last one had not cleaned up is nobody's. Launches that wait go afterwards. */
+	void (*renewed)(void *ctx);
 };
 
 /**
@@ -43,6 +45,14 @@ void launcher_free(struct launcher *la);
 bool launcher_is_up(const struct launcher *la);
 
 /**
+ * launcher_generation() - Which launcher it is: counts up with each one that we find or start
+ *
+ * A launcher removes the control groups of its own monitors when they end; those of a dead launcher's are ours to have cleaned.
+ * Return: the number; 0 before the first one
+ */
+unsigned launcher_generation(const struct launcher *la);
+
+/**
  * launcher_send() - Hand over a launch (MSG_LAUNCH) or an exec (MSG_EXEC)
  * @id:  64 hex digits
  * @fds: takes each; spec memfd, exit record, control socket, then what the type asks for
@@ -56,3 +66,9 @@ void launcher_send(struct launcher *la, enum msg_type type, const char *id, cons
  * Return: nothing
  */
 void launcher_clean(struct launcher *la, const char *id, const char *cgroup_path, engine_done_fn done, void *ctx);
+
+/**
+ * launcher_is_cleaning() - Was that asked for, and is not answered yet?
+ * Return: true or false
+ */
+bool launcher_is_cleaning(const struct launcher *la, const char *id);
