@@ -19,11 +19,11 @@
 static struct loop *loop;
 static struct server *server;
 static char socket_path[128];
-static struct request *held;
-static int n_gone;
+static struct request *_Atomic held;
+static _Atomic int n_gone;
 static struct err sink_err;
-static bool is_sink_done;
-static int sink_pipe[2] = { -1, -1 };
+static _Atomic bool is_sink_done;
+static _Atomic int sink_fd = -1;   /* the reading end */
 static struct loop_timer *later_timer;
 static int hijacked_fd = -1;
 
@@ -75,8 +75,11 @@ static void hold(struct request *r)
 
 static void answer_held(void *ctx)
 {
+	struct request *r = held;
+
 	(void)ctx;
-	reply_text(TAKE_PTR(held), 200, "text/plain", "late");
+	held = NULL;
+	reply_text(r, 200, "text/plain", "late");
 	loop_timer_free(TAKE_PTR(later_timer));
 }
 
@@ -101,11 +104,14 @@ static void sunk(void *ctx, const struct err *err)
 
 static void sink(struct request *r)
 {
-	ck_assert_int_eq(pipe2(sink_pipe, O_CLOEXEC), 0);
-	fd_set_nonblock(sink_pipe[1], true);
+	int fds[2];
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	fd_set_nonblock(fds[1], true);
 	if (request_query_bool(r, "dead"))
-		close_fd(&sink_pipe[0]);
-	request_body_to_fd(r, TAKE_FD(sink_pipe[1]), sunk, r);
+		close_fd(&fds[0]);
+	sink_fd = fds[0];
+	request_body_to_fd(r, fds[1], sunk, r);
 }
 
 static void hijack(struct request *r)
@@ -534,7 +540,7 @@ static void pour(void)
 	ck_assert_int_eq(pthread_create(&writer, NULL, pour_slowly, &fd), 0);
 	usleep(100000);
 	ck_assert(!is_sink_done);
-	while ((k = read(sink_pipe[0], got, sizeof(got))) > 0)
+	while ((k = read(sink_fd, got, sizeof(got))) > 0)
 		n_read += (size_t)k;
 	pthread_join(writer, NULL);
 	ck_assert_uint_eq(n_read, 655350);
