@@ -3,6 +3,7 @@
  * Attaching clients to a container's stdio. The monitor serves them; kilnd only hands over their connections. One that
  * comes before the start waits here and is handed over right behind the launch, so that it misses nothing.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,12 +33,40 @@ int container_can_attach(const struct container *c, struct err *e)
 	return 0;
 }
 
+/* Not only half closed: nobody reads what the program will say. */
+static bool is_gone(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
+/* Clients do not say good-bye. Without this, those that came and went would fill the list of one that is never started. */
+static void drop_gone(struct container *c)
+{
+	struct attach_waiting **at = &c->priv->attaches;
+
+	while (*at) {
+		struct attach_waiting *w = *at;
+
+		if (!is_gone(w->fd)) {
+			at = &w->next;
+			continue;
+		}
+		*at = w->next;
+		close_fd(&w->fd);
+		free(w);
+		c->priv->n_attaches--;
+	}
+}
+
 static void keep(struct container *c, int fd, unsigned flags, const char *detach_keys, const void *prefix,
 		 size_t n_prefix)
 {
 	struct attach_waiting *w = xmalloc(sizeof *w + n_prefix);
 	struct attach_waiting **at = &c->priv->attaches;
 
+	drop_gone(c);
 	*w = (struct attach_waiting){ .fd = fd, .flags = flags, .n_prefix = n_prefix };
 	snprintf(w->detach_keys, sizeof w->detach_keys, "%s", detach_keys ? detach_keys : "");
 	if (n_prefix)

@@ -29,8 +29,20 @@ static const struct err no_error;
 
 /* ---- the list ---- */
 
+static void answer(struct exec *x, const struct err *err)
+{
+	engine_done_fn done = TAKE_PTR(x->priv->done);
+
+	if (done)
+		done(x->priv->ctx, err);
+}
+
 static void exec_free(struct exec *x)
 {
+	struct err e = { 0 };
+
+	err_set(&e, ERR_CONFLICT, "Container %s is not running", x->c->id);
+	answer(x, &e);                   /* whoever still waits for its start */
 	for (struct exec **at = &x->c->eng->first_exec; *at; at = &(*at)->priv->next) {
 		if (*at != x)
 			continue;
@@ -183,14 +195,6 @@ int exec_can_start(const struct exec *x, struct err *e)
 }
 
 /* ---- how it goes ---- */
-
-static void answer(struct exec *x, const struct err *err)
-{
-	engine_done_fn done = TAKE_PTR(x->priv->done);
-
-	if (done)
-		done(x->priv->ctx, err);
-}
 
 static void mark_done(struct exec *x, int32_t exit_code)
 {

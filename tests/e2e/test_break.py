@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hostile and unlucky clients, programs, images and machines: what broke once, and what must never."""
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+
+import harness
+from harness import Failed, eq, eventually, has
+
+
+def create(k, cmd, host=None, **more):
+    k.busybox()
+    body = {"Image": "busybox", "Cmd": cmd, "HostConfig": {"NetworkMode": "none", **(host or {})}, **more}
+    return k.api_json("POST", "/containers/create", body, want=201)["Id"]
+
+
+def start(k, cid):
+    status, _, body = k.api("POST", f"/containers/{cid}/start")
+    eq(status, 204, body)
+
+
+def n_fds(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    """The process stands still meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_clients_that_attach_and_vanish_before_the_start(k):
+    cid = create(k, ["cat"], OpenStdin=True)
+    before = n_fds(k.proc.pid)
+    for _ in range(300):
+        s, head, _ = k.hijack(f"/containers/{cid}/attach?stream=1&stdin=1&stdout=1")
+        has(head, "101 ")
+        s.close()
+    if n_fds(k.proc.pid) > before + 5:
+        raise Failed(f"{n_fds(k.proc.pid) - before} descriptors are kept for clients that are gone")
+    s, head, rest = k.hijack(f"/containers/{cid}/attach?stream=1&stdin=1&stdout=1")
+    start(k, cid)
+    s.sendall(b"still here\n")
+    eq(s.recv(100), b"\1\0\0\0\0\0\0\x0bstill here\n")
+    s.close()
+
+
+def test_log_is_whole_with_a_client_that_does_not_read(k):
+    """What the program has written is in the log, also when a client held it up and it is killed then."""
+    cid = create(k, ["sh", "-c", "i=0; while :; do echo line $i; i=$((i+1)); echo $i >>/n; done"])
+    s, _, _ = k.hijack(f"/containers/{cid}/attach?stream=1&stdout=1")
+    start(k, cid)
+    path = f"{k.data_root}/containers/{cid}/upper/n"
+    size = -1
+    while not os.path.exists(path) or size != os.path.getsize(path):   # until it stands still
+        size = os.path.getsize(path) if os.path.exists(path) else -1
+        time.sleep(0.5)
+    k.docker("kill", cid)
+    eventually("ended", lambda: not k.state(cid)["Running"])
+    with open(path) as f:
+        n = int(f.read().split()[-1])
+    last = int(k.docker("logs", "--tail", "1", cid).stdout.split()[1])
+    s.close()
+    if last < n - 1:
+        raise Failed(f"lines 0 to {n - 1} were written, the log ends with {last}")
+
+
+def test_exec_start_is_answered_when_its_container_goes(own):
+    k = own.start()
+    cid = create(k, ["sleep", "1000"])
+    start(k, cid)
+    xid = k.api_json("POST", f"/containers/{cid}/exec", {"Cmd": ["true"]}, want=201)["Id"]
+    answers = []
+    with stopped(k.launcher_pid()):
+        t = threading.Thread(target=lambda: answers.append(k.api("POST", f"/exec/{xid}/start", {"Detach": True}, timeout=10)))
+        t.start()
+        time.sleep(0.3)
+        eq(k.api("DELETE", f"/containers/{cid}?force=1")[0], 204)
+        t.join()
+    eq([a[0] for a in answers], [409])
