@@ -10,7 +10,8 @@
  * reported  MSG_EXITED is offered, to this kilnd and each that follows, until one releases us. Clients' connections
  *           end only then, so that whoever sees the end of the stream finds the exit code at kilnd; or after
  *           MONITOR_CLOSE_NS when there is no kilnd.
- * released  clients get what still waits for them, then the monitor ends.
+ * released  clients get what still waits for them, then the monitor ends. A client that is slow to read holds up
+ *           nobody but this monitor, and so gets the time that it needs.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -33,7 +34,7 @@
 #define RELAX_NS   1000000000LL              /* without any event: memory is given back */
 #define PAGE_BYTES 4096
 #define STACK_BYTES (128 * 1024)             /* as much of the dead stack as is worth giving back */
-#define LINGER_NS  500000000LL               /* after the container's end, for the rest of an exec's output */
+#define REST_NS    500000000LL               /* after the container's end, for the rest of an exec's output */
 
 /* --- the program's end ----------------------------------------------------------------------------- */
 
@@ -79,7 +80,7 @@ static void kill_program(struct monitor *m)
 static void container_ended(struct monitor *m, int64_t now_ns)
 {
 	close_fd(&m->container_pidfd);
-	m->stop_due_ns = now_ns + LINGER_NS;
+	m->stop_due_ns = now_ns + REST_NS;
 }
 
 /* --- what is due ----------------------------------------------------------------------------------- */
@@ -95,13 +96,15 @@ static void act_on_time(struct monitor *m, int64_t now_ns)
 {
 	if (m->pid > 0 && now_ns >= m->kill_due_ns)
 		kill_program(m);
+	if (now_ns >= m->stop_due_ns && streams_is_held(m->streams))
+		m->stop_due_ns = now_ns + MONITOR_DRAIN_NS;
 	if (now_ns >= m->stop_due_ns)
 		streams_stop(m->streams);
 	if (m->has_ended && !m->is_reported &&
 	    (streams_is_drained(m->streams) || now_ns >= m->report_due_ns))
 		report(m, now_ns);
 	if (m->is_reported && streams_is_drained(m->streams) && (m->is_released || now_ns >= m->close_due_ns))
-		streams_finish_clients(m->streams, now_ns, MONITOR_CLOSE_NS);
+		streams_finish_clients(m->streams, now_ns, MONITOR_LINGER_NS);
 }
 
 static int64_t earlier(int64_t a, int64_t b)

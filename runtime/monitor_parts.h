@@ -56,7 +56,8 @@ struct monitor {
 
 #define MONITOR_NEVER     INT64_MAX
 #define MONITOR_DRAIN_NS  (2 * 1000000000LL)    /* output after the program's end, of processes it left behind */
-#define MONITOR_CLOSE_NS  (10 * 1000000000LL)   /* for kilnd's MSG_RELEASE; for clients to take what waits */
+#define MONITOR_CLOSE_NS  (10 * 1000000000LL)   /* for kilnd's MSG_RELEASE */
+#define MONITOR_LINGER_NS (3600 * 1000000000LL) /* for a client that does not read the rest (a pager): nobody waits */
 
 /**
  * monitor_loop() - Serve until kilnd has released us

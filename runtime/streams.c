@@ -194,7 +194,7 @@ static void read_output(struct streams *s, size_t i, int64_t now_ns)
 		end_output(s, i);
 }
 
-static bool is_output_held(const struct streams *s)
+bool streams_is_held(const struct streams *s)
 {
 	for (const struct client *c = s->clients; c; c = c->next) {
 		if (client_is_full(c))
@@ -295,7 +295,7 @@ static void poll_clients(struct streams *s, struct pollfd *set, size_t *n, int64
 
 static void poll_outputs(struct streams *s, struct pollfd *set, size_t *n, int64_t now_ns, int64_t *ret_due_ns)
 {
-	bool is_held = is_output_held(s);
+	bool is_held = streams_is_held(s);
 
 	for (int i = 0; i < 2; i++) {
 		struct output *o = &s->outputs[i];

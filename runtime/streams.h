@@ -96,6 +96,12 @@ void streams_exited(struct streams *s);
 bool streams_is_drained(const struct streams *s);
 
 /**
+ * streams_is_held() - Output is not read, because a client is full
+ * Return: that
+ */
+bool streams_is_held(const struct streams *s);
+
+/**
  * streams_stop() - Read no further output and take no further input; begun lines go to the log
  * Return: nothing
  */

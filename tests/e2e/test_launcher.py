@@ -197,6 +197,30 @@ def test_monitor_big_output_through_slow_client():
         eq(m.finish(), 0)
 
 
+def test_monitor_slow_client_gets_the_rest_after_the_end():
+    with running() as lc:
+        m = lc.launch("sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo end", attach=L.OUT)
+        data = b""
+        while is_alive(m.pid):
+            data += m.client.recv(4096)
+            time.sleep(0.0005)
+        eq(m.exited().code, 0)   # reported though the client has not taken all
+        m.release()
+        time.sleep(3)
+        data += L.read_all(m.client)
+        eq((len(data), data[-5:]), (3000005, b"\nend\n"))
+        eq(m.log()[-1]["log"], "end\n")
+
+
+def test_monitor_oom_is_told():
+    with running() as lc:
+        m = lc.launch("sh", "-c", "tail /dev/zero; exit 9", resources={"memory": {"limit": 16 << 20}})
+        r = m.exited(30)
+        eq((r.code, r.oom), (9, 1))
+        eq(m.record().oom, 1)
+        m.release()
+
+
 def test_monitor_vanished_client_does_no_harm():
     with running() as lc:
         m = lc.launch("sh", "-c", "seq 100000; echo end", attach=L.OUT | L.STDIN, stdin=True)
@@ -405,9 +429,12 @@ def test_launcher_kill_monitor_at_any_time():
 
     outcomes = set()
     with running() as lc:
+        begin = time.monotonic()
+        lc.launch("sh", "-c", "exit 42").finish()
+        takes = time.monotonic() - begin
         for i in range(40):
             m = lc.launch("sh", "-c", "exit 42", start=False)
-            time.sleep(i * 0.001)
+            time.sleep(i * takes / 30)
             eventually("something to kill", lambda: children_of(lc.pid), every=0.0005)
             eventually("nothing is left of it", kill_monitors, every=0.002)
             r = m.record()
@@ -421,7 +448,7 @@ def test_launcher_kill_monitor_at_any_time():
             lc.kilnd = lc.connect()
             lc.kilnd.send(L.CLEAN, struct.pack("=65s256s3x512x", m.id.encode(), f"{lc.group}/{m.id}".encode()))
             eq(struct.unpack_from("=I", lc.kilnd.expect(L.CLEANED)[0], 324)[0], 0, "clean")
-        print("outcomes", sorted(outcomes))
+        eq((L.DONE, 42) in outcomes, True, f"outcomes {outcomes}")
 
 
 def test_launcher_replaced_by_newer():
