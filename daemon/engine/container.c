@@ -13,6 +13,7 @@
 #include "daemon/engine/container_impl.h"
 #include "daemon/engine/container_record.h"
 #include "daemon/engine/health.h"
+#include "daemon/engine/later.h"
 
 /* ---- making and freeing ---- */
 
@@ -205,7 +206,7 @@ void container_save(struct container *c, state_done_fn then)
 	*s = (struct saving){ .c = c, .then = then };
 	container_record_emit(c, c->priv->backoff_ms, c->priv->wants_start, &text);
 	state_put_container_runtime(b, c->id, strbuf_cstr(&text));
-	state_commit(b, 0, on_saved, s);
+	later_commit(c->eng, b, on_saved, free, s);
 }
 
 int container_apply(struct container *c, enum ct_event ev, state_done_fn then, struct err *e)

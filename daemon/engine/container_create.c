@@ -23,6 +23,7 @@
 #include "daemon/engine/container_record.h"
 #include "daemon/engine/health.h"
 #include "daemon/engine/image.h"
+#include "daemon/engine/later.h"
 #include "daemon/engine/names.h"
 #include "oci/options_rules.h"
 
@@ -38,6 +39,15 @@ struct create_op {
 	char id[65];
 	struct err err;
 };
+
+/* The engine has gone meanwhile; whether it came to be is for the next one to see. */
+static void op_drop(void *ctx)
+{
+	struct create_op *op = ctx;
+
+	container_free(op->c);
+	free(op);
+}
 
 static void op_finish(struct create_op *op, const struct err *err, struct container *c)
 {
@@ -173,7 +183,7 @@ static void row_committed(void *ctx, const struct err *err)
 
 	if (err->kind != ERR_NONE) {
 		op->err = *err;
-		loop_work(op->eng->loop, LOOP_JOB_SHORT, undo_work, undo_done, op);
+		later_work(op->eng, LOOP_JOB_SHORT, undo_work, undo_done, op_drop, op);
 		return;
 	}
 	op->c = NULL;
@@ -201,7 +211,7 @@ static void make_done(void *ctx)
 					.created_wall_ns = c->created_wall_ns };
 	b = state_batch_new(op->eng->state);
 	state_put_container(b, &row);
-	state_commit(b, 0, row_committed, op);
+	later_commit(op->eng, b, row_committed, op_drop, op);
 }
 
 /* ---- the request ---- */
@@ -276,5 +286,5 @@ void container_create(struct engine *eng, const char *name, const struct contain
 	}
 	op->next = eng->creating;
 	eng->creating = op;
-	loop_work(eng->loop, LOOP_JOB_SHORT, make_work, make_done, op);
+	later_work(eng, LOOP_JOB_SHORT, make_work, make_done, op_drop, op);
 }

@@ -17,6 +17,7 @@
 #include "base/path.h"
 #include "daemon/engine/container_impl.h"
 #include "daemon/engine/image.h"
+#include "daemon/engine/later.h"
 
 static const struct err no_error;
 
@@ -78,7 +79,7 @@ static void delete_row(struct container *c)
 
 	container_apply(c, EV_REMOVED, NULL, ERR_IGNORED);
 	state_del_container(b, c->id);
-	state_commit(b, 0, row_deleted, c);
+	later_commit(c->eng, b, row_deleted, NULL, c);
 }
 
 static void cleaned(void *ctx, const struct err *err)
@@ -117,7 +118,7 @@ static void removal_committed(void *ctx, const struct err *err)
 	d = xcalloc(1, sizeof *d);
 	*d = (struct deleting){ .c = c, .data_root_fd = c->eng->cfg.data_root_fd };
 	snprintf(d->id, sizeof d->id, "%s", c->id);
-	loop_work(c->eng->loop, LOOP_JOB_LONG, delete_work, delete_done, d);
+	later_work(c->eng, LOOP_JOB_LONG, delete_work, delete_done, free, d);
 }
 
 void container_begin_removal(struct container *c)

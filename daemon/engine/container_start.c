@@ -24,6 +24,7 @@
 #include "daemon/engine/health.h"
 #include "daemon/engine/host_facts.h"
 #include "daemon/engine/image.h"
+#include "daemon/engine/later.h"
 #include "daemon/engine/launcher.h"
 
 #define FIXED_FDS 3              /* spec memfd, exit record, control socket */
@@ -52,6 +53,11 @@ static void opening_free(struct opening *o)
 		close_fd(&o->bind_fds[i]);
 	arena_free(o->arena);
 	free(o);
+}
+
+static void opening_drop(void *ctx)
+{
+	opening_free(ctx);
 }
 
 /* The record of the run before must not be taken for this one's. */
@@ -171,7 +177,7 @@ static int opening_begin(struct container *c, struct err *e)
 		opening_free(o);
 		return -1;
 	}
-	loop_work(c->eng->loop, LOOP_JOB_SHORT, opening_work, opening_done, o);
+	later_work(c->eng, LOOP_JOB_SHORT, opening_work, opening_done, opening_drop, o);
 	return 0;
 }
 

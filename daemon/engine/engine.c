@@ -13,6 +13,7 @@
 #include "daemon/engine/adopt.h"
 #include "daemon/engine/exec_run.h"
 #include "daemon/engine/host_facts.h"
+#include "daemon/engine/later.h"
 #include "daemon/engine/launcher.h"
 
 /* ---- what the launcher tells of orphans ---- */
@@ -92,6 +93,7 @@ void engine_free(struct engine *eng)
 {
 	if (!eng)
 		return;
+	later_forget(eng);
 	exec_free_all(eng);
 	while (eng->first) {
 		struct container *c = eng->first;

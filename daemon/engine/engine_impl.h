@@ -32,6 +32,7 @@ struct engine {
 	struct create_op *creating;      /* names that are taken by creates under way */
 	struct exec *first_exec;         /* all execs, newest first */
 	struct exec_run *first_run;      /* processes that the launcher made in containers */
+	struct later *laters;            /* answers that are still to come (later.h) */
 	size_t n_policy_starts;          /* starts that nobody asked for, under way; bounded */
 	bool is_stopping;                /* stop_all: policies rest */
 	bool has_unreadable_rows;        /* what they own is not known: nothing is swept */

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "daemon/engine/later.h"
 #include "daemon/engine/launcher.h"
 
 #define RECORD_TICK_MS 50
@@ -290,7 +291,7 @@ void exec_run_abandon(struct exec_run *x)
 		return;
 	x->handlers = NULL;
 	if (!x->monitor && x->is_over)
-		loop_defer(x->eng->loop, free_later, x);
+		later_defer(x->eng, free_later, x);
 }
 
 void exec_run_free_all(struct engine *eng)
