@@ -8,6 +8,8 @@
 
 #include "base/own.h"
 
+#define SLOTS_STEP 64   /* the table grows by so many */
+
 _Static_assert(sizeof(struct slot_page) <= SLOT_PAGE_BYTES, "a slot's shared half is one page");
 
 int slots_init(struct slots *t, struct err *e)
@@ -39,7 +41,8 @@ int slots_take(struct slots *t, const char *id, bool is_exec, int record_fd, siz
 		return err_set(e, ERR_CONFLICT, "launch: %d containers and execs run already", SLOTS_MAX);
 	}
 	if (i == t->n) {
-		t->v = xrealloc(t->v, (t->n + 1) * sizeof *t->v);
+		if (t->n % SLOTS_STEP == 0)
+			t->v = xrealloc(t->v, (t->n + SLOTS_STEP) * sizeof *t->v);
 		t->n++;
 	}
 	s = &t->v[i];
