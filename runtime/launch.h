@@ -46,7 +46,8 @@ struct launch_failure {
  * @e:        what the child reported, or what failed here
  *
  * Blocks until then: there is no timeout, a mount on a dead network file system waits in the child. A signal
- * to the caller does not end it. When the caller dies before execve, the child dies with it.
+ * to the caller does not end it. When the caller dies before execve, the child dies with it. A child that somebody
+ * kills before execve counts as started and ended by that signal.
  * Return: 0; or -1 with @e set, the child reaped and the group removed
  */
 int launch(struct launch_plan *plan, pid_t *pid_slot, struct launched *ret,

@@ -66,24 +66,46 @@ static _Noreturn void stage_exec_file(const struct stage_ctx *c, const struct pr
 	stage_die_exec(c, file, sys);
 }
 
-static _Noreturn void stage_exec_by_path(const struct stage_ctx *c, const struct process_plan *p)
+/* Nothing could be executed: was there a file whose interpreter or dynamic linker is missing? */
+static void stage_die_if_found(const struct stage_ctx *c, const struct process_plan *p)
 {
-	const char *name = p->argv[0];
+	const char *path = stage_path_of(p->env);
 	char file[4096];
 	struct stat st;
 	bool fits;
 
-	for (const char *path = stage_path_of(p->env); path != NULL && *name != '\0';) {
+	while (path != NULL) {
+		path = stage_next_candidate(path, p->argv[0], file, &fits);
+		if (fits && fstatat(AT_FDCWD, file, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+		    (st.st_mode & 0111) != 0)
+			stage_die_exec(c, file, ENOENT);
+	}
+}
+
+static bool stage_is_miss(int sys)
+{
+	return sys == ENOENT || sys == ENOTDIR || sys == EACCES || sys == ELOOP ||
+	       sys == ENAMETOOLONG;
+}
+
+static _Noreturn void stage_exec_by_path(const struct stage_ctx *c, const struct process_plan *p)
+{
+	const char *name = p->argv[0];
+	const char *path = *name != '\0' ? stage_path_of(p->env) : NULL;
+	char file[4096];
+	bool fits, is_missing_only = true;
+
+	while (path != NULL) {
 		path = stage_next_candidate(path, name, file, &fits);
 		if (!fits)
 			continue;
 		execve(file, p->argv, p->env);
-		if (errno == ENOENT && fstatat(AT_FDCWD, file, &st, 0) == 0)
-			stage_die_exec(c, file, ENOENT);
-		if (errno != ENOENT && errno != ENOTDIR && errno != EACCES && errno != ELOOP &&
-		    errno != ENAMETOOLONG)
+		if (!stage_is_miss(errno))
 			stage_die_exec(c, file, errno);
+		is_missing_only = is_missing_only && errno == ENOENT;
 	}
+	if (*name != '\0' && is_missing_only)
+		stage_die_if_found(c, p);
 	stage_refuse(c, ERR_NOT_FOUND, 127, 0, "exec: \"", name,
 		     "\": executable file not found in $PATH", NULL);
 }
