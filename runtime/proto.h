@@ -6,7 +6,7 @@
  * the peer's credentials are checked (SO_PEERCRED uid 0). Versioned: kilnd N speaks N-1. All integers are
  * native-endian (one machine). A message that the table of the receiver does not allow closes the connection.
  *
- * Launcher socket: <exec-root>/launcher.sock. Monitor sockets: <exec-root>/c/<id>.sock (containers) and
+ * Launcher socket: <exec-root>/l/launcher.sock. Monitor sockets: <exec-root>/c/<id>.sock (containers) and
  * <exec-root>/x/<id>.sock (execs). At launch kilnd also hands one end of a socketpair to the new monitor,
  * which is its first control connection; a later kilnd connects to the file. The newest connection wins.
  *
@@ -16,8 +16,15 @@
  *   monitor -> kilnd    MSG_STATUS, MSG_STARTED, MSG_FAILED, MSG_EXITED, MSG_DETACHED
  *
  * Life of a launch: LAUNCH -> (STARTED + pidfd | FAILED) ; later EXITED ; kilnd stores it and answers
- * RELEASE, upon which the monitor ends. Without a kilnd the monitor waits for the next one. FAILED ends it at once.
- * STARTED is sent when execve of the user's program has succeeded.
+ * RELEASE, upon which the monitor ends. STARTED is sent when execve of the user's program has succeeded.
+ *
+ * - An ATTACH that is to miss nothing is sent before LAUNCH: what is queued is read before any output is.
+ * - EXITED comes when the output has been read to its end, or two seconds after the program's end; again on each
+ *   later connection until one sends RELEASE. Clients' connections end after RELEASE, or ten seconds without it.
+ * - FAILED is like EXITED when clients are attached: they stay until RELEASE (at most ten seconds), so that kilnd can
+ *   say why on its own copy of the connection; when kilnd closes the control socket instead, the monitor ends at once.
+ * - The container's group is named by its id (the last part of cgroupPath) and is removed by the launcher.
+ * - SHUTDOWN is answered by the end of the connection: the socket's name is free then.
  */
 #pragma once
 
@@ -40,7 +47,7 @@ enum msg_type {
 	MSG_CLEAN,            /* struct msg_clean: kill what is left in a container's cgroup and remove it; answered by MSG_CLEANED */
 	MSG_CLEANED,          /* struct msg_clean with err filled */
 	MSG_SHUTDOWN,         /* struct msg_head: end when no child is left (a newer launcher takes over); monitors stay */
-	MSG_ORPHAN,           /* struct msg_orphan: a monitor died, its container runs on under the launcher */
+	MSG_ORPHAN,           /* struct msg_orphan; fd: pidfd. A monitor died, its program runs on under the launcher; again after each HELLO */
 	MSG_ORPHAN_EXITED,    /* struct msg_orphan: its exit record is written */
 	MSG_STATUS,           /* kilnd asks: struct msg_head; monitor answers struct msg_status + pidfd when running */
 	MSG_STARTED,          /* struct msg_status; fd: pidfd of init */
