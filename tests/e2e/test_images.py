@@ -447,7 +447,9 @@ def test_layer_is_unpacked_in_its_own_process(k):
                     status = dict(l.split(":\t", 1) for l in f.read().splitlines() if ":\t" in l)
                 if b"unpack" in cmd and int(status["CapEff"], 16) not in (0, seen.get("full")):
                     seen.setdefault("caps", set()).add(int(status["CapEff"], 16))
-                    if status["Seccomp"] == "2":
+                    # A sanitized one has no filter: the sanitizers need more calls than it leaves.
+                    if status["Seccomp"] == "2" or harness.IS_SANITIZED and status["CapEff"].strip("0") != "" \
+                            and int(status["CapEff"], 16).bit_count() <= 6:
                         seen["net"] = os.readlink(f"/proc/{pid}/ns/net")
                         seen["caps at work"] = int(status["CapEff"], 16)
             except (OSError, KeyError, ValueError):
