@@ -43,11 +43,11 @@ enum adopt_verdict adopt_decide(const struct adopt_facts *f)
 		case EXIT_DONE: return ADOPT_EXITED;
 		}
 	}
-	if (f->phase == EXIT_DONE && !f->is_stale)
+	if (f->phase == EXIT_DONE)
 		return ADOPT_EXITED;
 	if (f->phase == EXIT_RUNNING && f->is_alive)
 		return ADOPT_DEGRADED;
-	return ADOPT_LOST;
+	return f->was_starting ? ADOPT_STARTING : ADOPT_LOST;
 }
 
 bool adopt_is_in_cgroup(const char *text, const char *id)
@@ -85,10 +85,8 @@ static void ask(struct asked *a)
 
 	a->fd = a->pidfd = -1;
 	container_rel_socket(a->c->id, rel);
-	if (fd_connect_unix(a->c->eng->cfg.exec_root_fd, rel, SOCK_SEQPACKET, &a->fd, ERR_IGNORED) < 0) {
-		unlinkat(a->c->eng->cfg.exec_root_fd, rel, 0);   /* left by a monitor that was killed, or never there */
+	if (fd_connect_unix(a->c->eng->cfg.exec_root_fd, rel, SOCK_SEQPACKET, &a->fd, ERR_IGNORED) < 0)
 		return;
-	}
 	wire_head(&msg, MSG_STATUS, sizeof msg);
 	if (fd_send_msg(a->fd, &msg, sizeof msg, NULL, 0) < 0)
 		close_fd(&a->fd);
@@ -175,8 +173,13 @@ static void adopt_running(struct container *c, const struct exit_record *rec, in
 
 static void adopt_degraded(struct container *c, const struct exit_record *rec)
 {
-	int pidfd = pidfd_open(rec->pid, 0);
+	int pidfd = -1;
 
+	if (c->state == CT_STARTING) {   /* its monitor may have begun to listen since it was asked */
+		container_read_record(c);
+		return;
+	}
+	pidfd = pidfd_open(rec->pid, 0);
 	if (pidfd >= 0 && is_alive_here(c, rec)) {
 		adopt_running(c, rec, pidfd);
 		container_watch_degraded(c);
@@ -188,17 +191,10 @@ static void adopt_degraded(struct container *c, const struct exit_record *rec)
 
 static void adopt_lost(struct container *c)
 {
-	struct exit_record rec = { .phase = EXIT_DONE, .code = CONTAINER_LOST_CODE };
-	struct err e = { 0 };
+	const struct exit_record rec = { .phase = EXIT_DONE, .code = CONTAINER_LOST_CODE };
 
 	c->priv->needs_clean = true;
-	if (c->state != CT_STARTING) {
-		container_on_exited(c, &rec);
-		return;
-	}
-	err_set(&e, ERR_SYSTEM, "its start was cut off");
-	c->priv->is_policy_start = c->has_started_once;
-	container_on_failed(c, 125, &e);
+	container_on_exited(c, &rec);
 }
 
 /* The monitor said it before it could be asked: an end. */
@@ -229,8 +225,7 @@ static void find_facts(struct asked *a, struct exit_record *rec, struct adopt_fa
 	}
 	container_record_read(c, rec);
 	f->phase = rec->phase;
-	/* A start clears the record; cut off before that, the end of the run before is still there. */
-	f->is_stale = c->state == CT_STARTING && c->started_wall_ns != 0 && rec->started_wall_ns == c->started_wall_ns;
+	f->was_starting = c->state == CT_STARTING;
 	f->is_alive = is_alive_here(c, rec);
 }
 
@@ -240,17 +235,20 @@ static void adopt_live(struct asked *a)
 	struct exit_record rec = { 0 };
 	struct adopt_facts facts;
 
+	c->priv->is_policy_start = c->state == CT_STARTING;   /* whoever asked for it is not waiting any more */
 	if (take_early_end(a))
 		return;
 	find_facts(a, &rec, &facts);
-	if (facts.has_monitor)
-		keep_monitor(a);
+	keep_monitor(a);                 /* also one that does not answer now: it is to be released some day */
 	switch (adopt_decide(&facts)) {
 	case ADOPT_RUNNING:
 		if (a->pidfd >= 0)       /* else it has ended just now, and the monitor will tell */
 			adopt_running(c, &rec, TAKE_FD(a->pidfd));
 		break;
-	case ADOPT_STARTING: break;
+	case ADOPT_STARTING:
+		if (!facts.has_monitor)
+			container_read_record(c);
+		break;
 	case ADOPT_DEGRADED: adopt_degraded(c, &rec); break;
 	case ADOPT_EXITED:
 		/* Its monitor still reads the rest of the output, and will tell the end. */
@@ -269,8 +267,7 @@ static void release_first(struct asked *a)
 	p->is_settling = true;
 	p->is_end_committed = true;
 	keep_monitor(a);
-	if (a->has_answer && (a->msg.head.type == MSG_EXITED || a->msg.head.type == MSG_FAILED))
-		container_end_committed(a->c);
+	container_end_committed(a->c);   /* not only when it answers: one that stands still is not waited for for ever */
 }
 
 static void adopt_idle(struct asked *a)

@@ -12,14 +12,14 @@
 /* What was found out about a container that the store calls live. */
 struct adopt_facts {
 	bool has_monitor;            /* its socket answered MSG_STATUS */
-	enum exit_phase phase;       /* of the record that the monitor sent, else of the one on disk */
-	bool is_stale;               /* the record is an earlier run's */
+	enum exit_phase phase;       /* of the record that the monitor sent, else of the one on disk; NONE: there is none of this run */
+	bool was_starting;           /* … and a start was under way: it may still be */
 	bool is_alive;               /* phase EXIT_RUNNING, and that very process exists in this container's cgroup */
 };
 
 enum adopt_verdict {
 	ADOPT_RUNNING,               /* under its monitor */
-	ADOPT_STARTING,              /* its monitor is still at it: STARTED or FAILED will come */
+	ADOPT_STARTING,              /* its monitor, or the launcher, is still at it */
 	ADOPT_DEGRADED,              /* runs, without a monitor */
 	ADOPT_EXITED,                /* the record tells how */
 	ADOPT_LOST,                  /* nothing is known: the machine was restarted, or the record is gone */

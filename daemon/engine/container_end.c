@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -85,13 +86,11 @@ static void cleaned(void *ctx, const struct err *err)
 void container_clean(struct container *c, engine_done_fn then)
 {
 	struct clean_call *call = xcalloc(1, sizeof *call);
-	char group[256], socket[CONTAINER_REL_MAX];
+	char group[256];
 
 	*call = (struct clean_call){ .c = c, .then = then };
 	c->priv->needs_clean = false;
 	snprintf(group, sizeof group, "%s/%s", c->eng->cfg.cgroup_parent, c->id);
-	container_rel_socket(c->id, socket);
-	unlinkat(c->eng->cfg.exec_root_fd, socket, 0);
 	launcher_clean(c->eng->launcher, c->id, group, cleaned, call);
 }
 
@@ -261,21 +260,39 @@ void container_record_read(const struct container *c, struct exit_record *ret)
 	fd = openat(c->eng->cfg.data_root_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || exitrec_read(fd, ret, ERR_IGNORED) < 0)
 		ret->phase = EXIT_NONE;
+	/* A start clears the record; cut off before that, the end of the run before is still there. */
+	if (c->state == CT_STARTING && c->started_wall_ns != 0 && ret->started_wall_ns == c->started_wall_ns)
+		ret->phase = EXIT_NONE;
+}
+
+/* The launcher has the last word on a start of which nothing is seen: it knows whether a monitor is still at it. */
+static void start_looked_for(void *ctx, const struct err *err)
+{
+	struct container *c = ctx;
+	struct err e = { 0 };
+
+	if (c->state != CT_STARTING || c->priv->monitor)
+		return;
+	if (err->kind == ERR_CONFLICT) {
+		c->priv->n_record_reads = 0;
+		container_read_record(c);
+		return;
+	}
+	err_set(&e, ERR_SYSTEM, "its monitor was not made, or died before it told anything");
+	container_on_failed(c, 125, &e);
 }
 
 static void on_lost(struct container *c)
 {
 	struct exit_record rec = { .phase = EXIT_DONE, .code = CONTAINER_LOST_CODE };
-	struct err e = { 0 };
 
-	c->priv->needs_clean = true;
-	if (c->state != CT_STARTING) {
-		log_warn("container '%s' has ended, and nobody knows how", c->name);
-		container_on_exited(c, &rec);
+	if (c->state == CT_STARTING) {
+		container_clean(c, start_looked_for);
 		return;
 	}
-	err_set(&e, ERR_SYSTEM, "its monitor was not made, or died before it told anything");
-	container_on_failed(c, 125, &e);
+	c->priv->needs_clean = true;
+	log_warn("container '%s' has ended, and nobody knows how", c->name);
+	container_on_exited(c, &rec);
 }
 
 /* Return: true when init was found running */
@@ -294,6 +311,29 @@ static bool take_over_init(struct container *c, const struct exit_record *rec)
 	return true;
 }
 
+/* A monitor that an earlier kilnd asked for may only now have begun to listen. Return: true when it is there */
+static bool find_monitor(struct container *c)
+{
+	char rel[CONTAINER_REL_MAX];
+	int fd = -1;
+
+	container_rel_socket(c->id, rel);
+	if (fd_connect_unix(c->eng->cfg.exec_root_fd, rel, SOCK_SEQPACKET, &fd, ERR_IGNORED) < 0)
+		return false;
+	c->priv->monitor = monitor_new(c->eng->loop, fd, &container_monitor_handlers, c);
+	monitor_ask_status(c->priv->monitor);
+	container_attach_flush(c);
+	return true;
+}
+
+/* A start: the record is read before the socket is tried, so a record without a listener means a dead monitor. */
+static bool find_start(struct container *c, const struct exit_record *rec)
+{
+	if (find_monitor(c))
+		return true;
+	return rec->phase == EXIT_RUNNING && exitrec_is_alive(rec) && take_over_init(c, rec);
+}
+
 static void record_tick(void *ctx)
 {
 	container_read_record(ctx);
@@ -305,15 +345,15 @@ void container_read_record(struct container *c)
 	unsigned max = c->state == CT_STARTING ? RECORD_RETRIES_START : RECORD_RETRIES;
 	struct exit_record rec;
 
-	if (!ct_is_live(c->state))
+	if (!ct_is_live(c->state) || p->monitor)
 		return;
 	container_record_read(c, &rec);
+	if (c->state == CT_STARTING && find_start(c, &rec))
+		return;
 	if (rec.phase == EXIT_DONE) {
 		container_on_exited(c, &rec);
 		return;
 	}
-	if (c->state == CT_STARTING && rec.phase == EXIT_RUNNING && exitrec_is_alive(&rec) && take_over_init(c, &rec))
-		return;
 	if (++p->n_record_reads > max) {
 		on_lost(c);
 		return;

@@ -82,10 +82,16 @@ static void delete_row(struct container *c)
 	later_commit(c->eng, b, row_deleted, NULL, c);
 }
 
+/* Its monitor is no more: neither is what it listened on. */
 static void cleaned(void *ctx, const struct err *err)
 {
+	struct container *c = ctx;
+	char rel[CONTAINER_REL_MAX];
+
 	(void)err;
-	delete_row(ctx);
+	container_rel_socket(c->id, rel);
+	unlinkat(c->eng->cfg.exec_root_fd, rel, 0);
+	delete_row(c);
 }
 
 static void delete_done(void *ctx)

@@ -33,11 +33,13 @@ START_TEST(without_a_monitor_the_record_counts)
 }
 END_TEST
 
-START_TEST(the_record_of_an_earlier_run_is_not_taken)
+START_TEST(a_start_without_a_trace_may_still_come)
 {
-	struct adopt_facts f = { .phase = EXIT_DONE, .is_stale = true };
+	struct adopt_facts f = { .phase = EXIT_NONE, .was_starting = true };
 
-	ck_assert_int_eq(adopt_decide(&f), ADOPT_LOST);
+	ck_assert_int_eq(adopt_decide(&f), ADOPT_STARTING);
+	f.phase = EXIT_DONE;
+	ck_assert_int_eq(adopt_decide(&f), ADOPT_EXITED);
 }
 END_TEST
 
@@ -100,5 +102,5 @@ START_TEST(a_record_of_an_unknown_state_is_refused)
 END_TEST
 
 UNIT_MAIN("adopt", a_monitor_counts_most, without_a_monitor_the_record_counts,
-	  the_record_of_an_earlier_run_is_not_taken, the_group_must_be_named_whole, a_record_is_read_back,
+	  a_start_without_a_trace_may_still_come, the_group_must_be_named_whole, a_record_is_read_back,
 	  a_record_of_an_unknown_state_is_refused)
