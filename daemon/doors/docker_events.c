@@ -158,8 +158,12 @@ static int read_time(struct request *r, const char *key, int64_t *ret, struct er
 {
 	const char *text = request_query(r, key);
 
-	if (!str_is_empty(text) && !str_eq(text, "0") && !clock_parse(text, ret))
+	if (str_is_empty(text))
+		return 0;
+	if (!clock_parse(text, ret))
 		return err_set(e, ERR_INVALID, "parameter '%s': '%.64s' is neither a unix time nor RFC 3339", key, text);
+	if (*ret == 0)
+		*ret = 1;   /* the epoch was asked for; 0 is "not asked" */
 	return 0;
 }
 
