@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,6 +304,17 @@ static void fail(struct monitor *m, const struct launch_failure *f, const struct
 	m->news |= NEWS_FAILED;
 }
 
+/*
+ * A kilnd that began while we had no socket yet does not know of this exec, and will not ask for its end. One that came
+ * after the socket waits there already. (The start of a container is looked for until it is found.)
+ */
+static bool is_awaited(const struct monitor *m)
+{
+	struct pollfd p = { .fd = m->listen_fd, .events = POLLIN };
+
+	return m->control_fd >= 0 || poll(&p, 1, 0) > 0;
+}
+
 static int start_program(struct start *s, struct monitor *m, struct err *e)
 {
 	struct launched launched = LAUNCHED_EMPTY;
@@ -311,6 +323,8 @@ static int start_program(struct start *s, struct monitor *m, struct err *e)
 		return -1;
 	/* Clients that were attached before the start are there before any output is read. */
 	monitor_read_kilnd(m);
+	if (m->is_exec && !is_awaited(m))
+		return err_set(e, ERR_CONFLICT, "kilnd went away before the start");
 	if (run(s, &launched, e) < 0)
 		return -1;
 	settle(s, m, &launched);

@@ -118,6 +118,8 @@ static int64_t next_due(const struct monitor *m, int64_t now_ns)
 
 	if (m->has_ended && !m->is_reported)
 		due = earlier(due, m->report_due_ns);
+	if (m->has_failed)
+		due = earlier(due, m->close_due_ns);
 	if (m->is_reported && streams_n_clients(m->streams) > 0)
 		due = earlier(due, m->is_released || now_ns >= m->close_due_ns ? now_ns + RELAX_NS : m->close_due_ns);
 	return due;
@@ -125,10 +127,11 @@ static int64_t next_due(const struct monitor *m, int64_t now_ns)
 
 static bool is_over(const struct monitor *m, int64_t now_ns)
 {
+	/* kilnd answers or closes; it may also just be handing over a client, so not seeing one tells nothing. */
 	if (m->has_failed)
-		return m->is_released || m->control_fd < 0 || now_ns >= m->close_due_ns ||
-		       (streams_n_clients(m->streams) == 0 && m->news == 0);
-	return m->is_released && streams_is_drained(m->streams) && streams_n_clients(m->streams) == 0;
+		return m->is_released || m->control_fd < 0 || now_ns >= m->close_due_ns;
+	return (m->is_released || (m->is_reported && m->is_given_up)) && streams_is_drained(m->streams) &&
+	       streams_n_clients(m->streams) == 0;
 }
 
 /* --- the loop -------------------------------------------------------------------------------------- */

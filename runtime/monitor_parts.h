@@ -45,6 +45,7 @@ struct monitor {
 	bool has_failed;           /* it never came to be: `failure` says why */
 	bool is_reported;          /* the end was offered to a kilnd that was there, or could have been */
 	bool is_released;          /* MSG_RELEASE came */
+	bool is_given_up;          /* it came before the end was told: that kilnd will not ask again */
 	int64_t report_due_ns;     /* the end is reported at this time at the latest, drained or not */
 	int64_t stop_due_ns;       /* no output is read after this time */
 	int64_t close_due_ns;      /* clients are let go from this time on, released or not */

@@ -37,8 +37,10 @@ static bool send_msg(struct monitor *m, const void *msg, size_t n, int fd)
 {
 	if (fd_send_msg(m->control_fd, msg, n, &fd, fd >= 0) >= 0)
 		return true;
-	if (errno != EAGAIN)
+	if (errno != EAGAIN) {
+		monitor_read_kilnd(m);   /* it has gone, but may have said something before: that we are released */
 		drop_kilnd(m);
+	}
 	return false;
 }
 
@@ -136,7 +138,8 @@ static int on_resize(struct monitor *m, struct question *q, struct err *e)
 static int on_release(struct monitor *m, struct question *q, struct err *e)
 {
 	(void)q;
-	if (!m->is_reported)
+	m->is_given_up = !m->is_reported;
+	if (m->is_given_up)
 		return err_set(e, ERR_INVALID, "release of a program whose end was not told");
 	m->is_released = true;
 	close_fd(&m->listen_fd);
@@ -197,6 +200,7 @@ void monitor_accept(struct monitor *m)
 		return;
 	drop_kilnd(m);
 	m->control_fd = TAKE_FD(fd);
+	m->is_given_up = false;
 	m->news &= ~(unsigned)NEWS_STARTED;   /* the new one asks by itself */
 	if (m->is_reported)
 		m->news |= m->has_failed ? NEWS_FAILED : NEWS_EXITED;

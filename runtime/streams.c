@@ -194,8 +194,14 @@ static void read_output(struct streams *s, size_t i, int64_t now_ns)
 		end_output(s, i);
 }
 
+/*
+ * A full client holds up the program, not what it has said: the rest of an ended container's output, at most what its
+ * pipes hold, goes to the log at once. (An exec has no log, and its children may still write.)
+ */
 bool streams_is_held(const struct streams *s)
 {
+	if (s->has_exited && s->config.log_fd >= 0)
+		return false;
 	for (const struct client *c = s->clients; c; c = c->next) {
 		if (client_is_full(c))
 			return true;

@@ -345,7 +345,8 @@ void container_read_record(struct container *c)
 	unsigned max = c->state == CT_STARTING ? RECORD_RETRIES_START : RECORD_RETRIES;
 	struct exit_record rec;
 
-	if (!ct_is_live(c->state) || p->monitor)
+	/* Degraded with a monitor: it stands still. */
+	if (!ct_is_live(c->state) || (p->monitor && !c->is_degraded))
 		return;
 	container_record_read(c, &rec);
 	if (c->state == CT_STARTING && find_start(c, &rec))
@@ -380,6 +381,15 @@ void container_watch_degraded(struct container *c)
 	c->is_degraded = true;
 	c->priv->needs_clean = true;
 	c->priv->pidfd_watch = loop_watch_new(c->eng->loop, "init of a container", c->pidfd, LOOP_READ, on_init_ended, c);
+}
+
+void container_watch_over(struct container *c)
+{
+	if (!c->priv->pidfd_watch)
+		return;
+	loop_watch_free(TAKE_PTR(c->priv->pidfd_watch));
+	c->is_degraded = false;
+	c->priv->needs_clean = false;
 }
 
 void container_on_monitor_gone(struct container *c)

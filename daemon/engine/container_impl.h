@@ -158,6 +158,8 @@ void container_on_exited(struct container *c, const struct exit_record *rec);
 void container_on_monitor_gone(struct container *c);
 /* Watch a live container by its pidfd and its exit record: it has no monitor. */
 void container_watch_degraded(struct container *c);
+/* Its monitor, which stood still, is at work again. */
+void container_watch_over(struct container *c);
 /* Read the exit record now, and again for a while, until it tells a state that the container is not in. */
 void container_read_record(struct container *c);
 /**

@@ -247,6 +247,7 @@ void container_on_started(struct container *c, const struct exit_record *rec, in
 
 	if (c->state != CT_STARTING) {   /* adopted: known already */
 		close_fd(&pidfd);
+		container_watch_over(c);
 		return;
 	}
 	c->pid = rec->pid;

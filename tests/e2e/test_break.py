@@ -85,3 +85,87 @@ def test_exec_start_is_answered_when_its_container_goes(own):
         eq(k.api("DELETE", f"/containers/{cid}?force=1")[0], 204)
         t.join()
     eq([a[0] for a in answers], [409])
+
+
+def monitor_of(k, cid):
+    pid = k.state(cid)["Pid"]
+    for m in harness.children_of(k.launcher_pid()):
+        if pid in harness.children_of(m):
+            return m
+    raise Failed(f"no monitor of {cid}")
+
+
+def of_container(cid):
+    """Processes in the container's control groups."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/cgroup") as f:
+                if cid in f.read():
+                    found.append(int(pid))
+    return found
+
+
+def test_start_whose_kilnd_died_is_somebodys(own):
+    """The launch is on its way when kilnd dies: the next one finds it, however late, or nothing is started."""
+    k = own.start()
+    cid = create(k, ["sleep", "1000"])
+    launcher = k.launcher_pid()
+    with stopped(launcher):
+        s = k.raw(b"POST /containers/%s/start HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n" % cid.encode())
+        time.sleep(0.3)
+        k.kill9()
+        s.close()
+        k.start()
+        time.sleep(3)
+    eventually("known how it went", lambda: k.inspect(cid)["State"]["Status"] in ("running", "created"))
+    time.sleep(1)
+    eq(len(of_container(cid)), 1 if k.state(cid)["Running"] else 0)
+    k.api("DELETE", f"/containers/{cid}?force=1")
+    eventually("nothing is left", lambda: not harness.descendants_of(launcher))
+
+
+def test_exec_whose_kilnd_died_starts_nothing_later(own):
+    k = own.start()
+    cid = create(k, ["sleep", "1000"])
+    start(k, cid)
+    xid = k.api_json("POST", f"/containers/{cid}/exec", {"Cmd": ["sleep", "999"]}, want=201)["Id"]
+    launcher = k.launcher_pid()
+    before = len(harness.descendants_of(launcher))
+    with stopped(launcher):
+        s = k.raw(b'POST /exec/%s/start HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"Detach":true}' % xid.encode())
+        time.sleep(0.3)
+        k.kill9()
+        s.close()
+        k.start()
+    time.sleep(1)
+    eq(len(harness.descendants_of(launcher)), before, "processes of the launcher")
+    eq(os.listdir(k.exec_root + "/x"), [])
+
+
+def test_monitor_that_stands_still_is_released_later(own):
+    k = own.start()
+    cid = create(k, ["sleep", "1000"])
+    start(k, cid)
+    monitor = monitor_of(k, cid)
+    with stopped(monitor):
+        k.kill9()
+        k.start()
+        eq(k.state(cid)["Running"], True)
+        eq(k.api("DELETE", f"/containers/{cid}?force=1")[0], 204)
+    eventually("the monitor has gone", lambda: not harness.is_alive(monitor))
+
+
+def test_monitor_that_stands_still_at_an_end_is_not_waited_for(own):
+    k = own.start()
+    cid = create(k, ["sleep", "1000"])
+    s, _, _ = k.hijack(f"/containers/{cid}/attach?stream=1&stdout=1")
+    start(k, cid)
+    monitor = monitor_of(k, cid)
+    os.kill(k.state(cid)["Pid"], signal.SIGKILL)
+    eventually("its end is known", lambda: k.state(cid)["Status"] == "exited")
+    k.kill9()
+    with stopped(monitor) if harness.is_alive(monitor) else contextlib.nullcontext():
+        k.start()
+        eq(k.api("DELETE", f"/containers/{cid}")[0], 204)
+    s.close()
