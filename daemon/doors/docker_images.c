@@ -20,12 +20,32 @@
 
 #define PIPE_BYTES (1024 * 1024)
 
+/* What asks for something that Kiln does not do; other parameters that are unknown are ignored, as dockerd does. */
+static int refuse_parameters(const struct request *r, struct err *e)
+{
+	static const struct {
+		const char *key, *reason;
+	} refused[] = {
+		{ "platform", "an image is stored for this machine's platform only" },
+		{ "platforms", "an image is stored for this machine's platform only" },
+		{ "manifests", "an image is stored for this machine's platform only" },
+		{ "shared-size", "it is not computed" },
+		{ "identity", "it is not known" },
+	};
+
+	for (size_t k = 0; k < ARRAY_SIZE(refused); k++) {
+		if (request_query_bool(r, refused[k].key))
+			return err_set(e, ERR_UNSUPPORTED, "parameter '%s': %s", refused[k].key, refused[k].reason);
+	}
+	return 0;
+}
+
 static struct image *find(struct request *r)
 {
 	struct image *i = NULL;
 	struct err e = { 0 };
 
-	if (image_find(request_ctx(r), request_param(r, "name"), &i, &e) == 0)
+	if (refuse_parameters(r, &e) == 0 && image_find(request_ctx(r), request_param(r, "name"), &i, &e) == 0)
 		return i;
 	reply_error(r, &e);
 	return NULL;
@@ -160,7 +180,7 @@ static void images_list(struct request *r)
 	struct jw w;
 	size_t n = 0;
 
-	if (read_filters(&l, &e) < 0) {
+	if (refuse_parameters(r, &e) < 0 || read_filters(&l, &e) < 0) {
 		reply_error(r, &e);
 		return;
 	}
@@ -267,8 +287,14 @@ static void deleted(void *ctx, const struct err *err)
 
 static void images_delete(struct request *r)
 {
-	struct deletion *d = xcalloc(1, sizeof(*d));
+	struct deletion *d;
+	struct err e = { 0 };
 
+	if (refuse_parameters(r, &e) < 0) {
+		reply_error(r, &e);
+		return;
+	}
+	d = xcalloc(1, sizeof(*d));
 	d->p = pending_new(r);
 	jw_init(&d->w, &d->out);
 	jw_arr(&d->w, NULL);
@@ -323,8 +349,13 @@ static void body_moved(void *ctx, const struct err *err)
 static void images_load(struct request *r)
 {
 	struct loading *l;
+	struct err e = { 0 };
 	int fds[2];
 
+	if (refuse_parameters(r, &e) < 0) {
+		reply_error(r, &e);
+		return;
+	}
 	if (fd_pipe(fds, 0) < 0) {
 		reply_error_status(r, 500, "make a pipe for the archive: %m");
 		return;
