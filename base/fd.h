@@ -76,6 +76,7 @@ ssize_t fd_send_msg(int sock, const void *data, size_t n, const int *fds, size_t
  * fd_recv_msg() - Receive one message; descriptors arrive CLOEXEC
  * @fds:       room for @max_fds; what does not fit, or arrives in a truncated message, is closed
  * @ret_n_fds: how many came
+ * A reset is no error: what the peer had sent is received, then the end of the stream.
  * Return: bytes (0: end of stream), or -1 with errno set; EMSGSIZE when data or descriptors were truncated
  */
 ssize_t fd_recv_msg(int sock, void *data, size_t n, int *fds, size_t max_fds, size_t *ret_n_fds);

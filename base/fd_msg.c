@@ -89,11 +89,19 @@ ssize_t fd_recv_msg(int sock, void *data, size_t n, int *fds, size_t max_fds, si
 		.msg_controllen = sizeof(control.bytes),
 	};
 	size_t n_fds = 0;
-	bool is_whole;
+	bool is_whole, was_reset = false;
 	ssize_t got;
 
+	/*
+	 * A peer that closed over something unread resets us, and the kernel says so before it gives what the
+	 * peer had sent: its last words come with the next call, then the end of the stream.
+	 */
 	do {
 		got = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+		if (got < 0 && errno == ECONNRESET && !was_reset) {
+			was_reset = true;
+			errno = EINTR;
+		}
 	} while (got < 0 && errno == EINTR);
 	if (got < 0)
 		return -1;

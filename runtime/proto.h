@@ -21,7 +21,7 @@
  * - An ATTACH that is to miss nothing is sent before LAUNCH: what is queued is read before any output is.
  * - EXITED comes when the output has been read to its end, or two seconds after the program's end; again on each
  *   later connection until one sends RELEASE. Clients' connections end after RELEASE, or ten seconds without it.
- * - FAILED is like EXITED when clients are attached: they stay until RELEASE (at most ten seconds), so that kilnd can
+ * - FAILED is like EXITED: the monitor and its clients stay until RELEASE (at most ten seconds), so that kilnd can
  *   say why on its own copy of the connection; when kilnd closes the control socket instead, the monitor ends at once.
  * - The container's group is named by its id (the last part of cgroupPath) and is removed by the launcher.
  * - SHUTDOWN is answered by the end of the connection: the socket's name is free then.

@@ -80,6 +80,7 @@ def test_launcher_failed_launch_tells_stage_and_code():
             got, message = L.failure(body)
             eq(got, code, message)
             has(message.lower(), text)
+            m.release()
             eq(m.recv()[0], 0)
         eq(lc.groups(), [])
 
@@ -96,12 +97,14 @@ def test_launcher_refuses_bad_documents():
             m.id = good["id"]
             lc.go(m)
             has(L.failure(m.expect(L.FAILED)[0])[1], text)
+            m.close()
         for text in (b"", b"{", b"[]", b'{"version": "x"}', b"\0" * 100, b"{" * 100000):
             m = lc.prepare(lc.spec(["true"]), L.LAUNCH, good["containerDir"])
             os.ftruncate(m.fds[0], 0)
             os.pwrite(m.fds[0], text, 0)
             lc.go(m)
             has(L.failure(m.expect(L.FAILED)[0])[1], "document")
+            m.close()
         m = lc.launch("true")
         eq(m.finish(), 0)
 

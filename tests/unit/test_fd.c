@@ -286,6 +286,23 @@ START_TEST(a_gone_peer_is_an_end_and_no_signal)
 }
 END_TEST
 
+START_TEST(last_words_of_a_peer_that_reset_us_are_received)
+{
+	int pair[2];
+	char got[8];
+	size_t n_fds;
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	ck_assert_int_eq(fd_send_msg(pair[0], "unread", 6, NULL, 0), 6);
+	ck_assert_int_eq(fd_send_msg(pair[1], "last", 4, NULL, 0), 4);
+	close(pair[1]);
+	ck_assert_int_eq(fd_recv_msg(pair[0], got, sizeof got, NULL, 0, &n_fds), 4);
+	ck_assert_mem_eq(got, "last", 4);
+	ck_assert_int_eq(fd_recv_msg(pair[0], got, sizeof got, NULL, 0, &n_fds), 0);
+	close(pair[0]);
+}
+END_TEST
+
 START_TEST(sockets_listen_and_connect_whatever_the_length_of_the_path)
 {
 	AUTO_CLOSE int dir = open_unit_dir();
@@ -352,5 +369,6 @@ UNIT_MAIN("fd", replaced_files_read_back_with_their_mode, a_failed_replace_leave
 	  descriptors_that_do_not_fit_are_closed,
 	  more_descriptors_than_any_message_of_ours_are_closed,
 	  truncated_data_closes_its_descriptors, a_gone_peer_is_an_end_and_no_signal,
+	  last_words_of_a_peer_that_reset_us_are_received,
 	  sockets_listen_and_connect_whatever_the_length_of_the_path,
 	  a_dead_socket_is_replaced_a_live_one_is_not, listening_does_not_remove_what_is_no_socket)
