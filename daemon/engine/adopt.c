@@ -2,10 +2,11 @@
 /*
  * Theory of operation
  *
- * Before the loop runs: all rows become containers; every monitor socket of a container is connected and asked for its
- * status; the first answers are awaited together, for at most ASK_WAIT_MS. What a monitor says counts most, then the
- * exit record on disk, then the kernel (is that very process alive, in that very cgroup?). A monitor that has nothing
- * to tell yet is kept and heard later, on the loop, as always.
+ * Before the loop runs: all rows become containers; every monitor socket of a container is
+ * connected and asked for its status; the first answers are awaited together, for at most
+ * ASK_WAIT_MS. What a monitor says counts most, then the exit record on disk, then the kernel (is
+ * that very process alive, in that very cgroup?). A monitor that has nothing to tell yet is kept
+ * and heard later, on the loop, as always.
  */
 #include "daemon/engine/adopt.h"
 
@@ -29,8 +30,8 @@
 #include "daemon/engine/restart.h"
 #include "daemon/engine/wire.h"
 
-#define ASK_WAIT_MS      3000
-#define CGROUP_TEXT_MAX  65536
+#define ASK_WAIT_MS     3000
+#define CGROUP_TEXT_MAX 65536
 
 /* ---- the decision ---- */
 
@@ -38,9 +39,12 @@ enum adopt_verdict adopt_decide(const struct adopt_facts *f)
 {
 	if (f->has_monitor) {
 		switch (f->phase) {
-		case EXIT_NONE: return ADOPT_STARTING;
-		case EXIT_RUNNING: return ADOPT_RUNNING;
-		case EXIT_DONE: return ADOPT_EXITED;
+		case EXIT_NONE:
+			return ADOPT_STARTING;
+		case EXIT_RUNNING:
+			return ADOPT_RUNNING;
+		case EXIT_DONE:
+			return ADOPT_EXITED;
 		}
 	}
 	if (f->phase == EXIT_DONE)
@@ -56,7 +60,8 @@ bool adopt_is_in_cgroup(const char *text, const char *id)
 
 	/* Lines "N:controllers:/parent/<id>[/below]": the name must be a whole component. */
 	for (const char *at = strstr(text, id); at; at = strstr(at + 1, id)) {
-		if (at > text && at[-1] == '/' && (at[n_id] == '\0' || at[n_id] == '\n' || at[n_id] == '/'))
+		if (at > text && at[-1] == '/' &&
+		    (at[n_id] == '\0' || at[n_id] == '\n' || at[n_id] == '/'))
 			return true;
 	}
 	return false;
@@ -66,7 +71,7 @@ bool adopt_is_in_cgroup(const char *text, const char *id)
 
 struct asked {
 	struct container *c;
-	int fd;                          /* owned; -1: there is no monitor */
+	int fd; /* owned; -1: there is no monitor */
 	bool has_answer;
 	union {
 		struct msg_head head;
@@ -75,7 +80,7 @@ struct asked {
 		struct msg_failed failed;
 		char bytes[PROTO_MAX_BYTES];
 	} msg;
-	int pidfd;                       /* owned; came with the status */
+	int pidfd; /* owned; came with the status */
 };
 
 static void ask(struct asked *a)
@@ -85,7 +90,8 @@ static void ask(struct asked *a)
 
 	a->fd = a->pidfd = -1;
 	container_rel_socket(a->c->id, rel);
-	if (fd_connect_unix(a->c->eng->cfg.exec_root_fd, rel, SOCK_SEQPACKET, &a->fd, ERR_IGNORED) < 0)
+	if (fd_connect_unix(a->c->eng->cfg.exec_root_fd, rel, SOCK_SEQPACKET, &a->fd, ERR_IGNORED) <
+	    0)
 		return;
 	wire_head(&msg, MSG_STATUS, sizeof msg);
 	if (fd_send_msg(a->fd, &msg, sizeof msg, NULL, 0) < 0)
@@ -112,7 +118,8 @@ static bool await_some(struct asked *all, size_t n, int wait_ms)
 	size_t n_open = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		set[i] = (struct pollfd){ .fd = all[i].has_answer ? -1 : all[i].fd, .events = POLLIN };
+		set[i] = (struct pollfd){ .fd = all[i].has_answer ? -1 : all[i].fd,
+					  .events = POLLIN };
 		n_open += set[i].fd >= 0;
 	}
 	if (n_open > 0 && poll(set, n, wait_ms) > 0) {
@@ -155,7 +162,8 @@ static void keep_monitor(struct asked *a)
 {
 	if (a->fd < 0)
 		return;
-	a->c->priv->monitor = monitor_new(a->c->eng->loop, TAKE_FD(a->fd), &container_monitor_handlers, a->c);
+	a->c->priv->monitor =
+		monitor_new(a->c->eng->loop, TAKE_FD(a->fd), &container_monitor_handlers, a->c);
 }
 
 static void adopt_running(struct container *c, const struct exit_record *rec, int pidfd)
@@ -175,7 +183,7 @@ static void adopt_degraded(struct container *c, const struct exit_record *rec)
 {
 	int pidfd = -1;
 
-	if (c->state == CT_STARTING) {   /* its monitor may have begun to listen since it was asked */
+	if (c->state == CT_STARTING) { /* its monitor may have begun to listen since it was asked */
 		container_read_record(c);
 		return;
 	}
@@ -186,7 +194,7 @@ static void adopt_degraded(struct container *c, const struct exit_record *rec)
 		return;
 	}
 	close_fd(&pidfd);
-	container_read_record(c);        /* it has ended just now */
+	container_read_record(c); /* it has ended just now */
 }
 
 static void adopt_lost(struct container *c)
@@ -235,27 +243,32 @@ static void adopt_live(struct asked *a)
 	struct exit_record rec = { 0 };
 	struct adopt_facts facts;
 
-	c->priv->is_policy_start = c->state == CT_STARTING;   /* whoever asked for it is not waiting any more */
+	c->priv->is_policy_start =
+		c->state == CT_STARTING; /* whoever asked for it is not waiting any more */
 	if (take_early_end(a))
 		return;
 	find_facts(a, &rec, &facts);
-	keep_monitor(a);                 /* also one that does not answer now: it is to be released some day */
+	keep_monitor(a); /* also one that does not answer now: it is to be released some day */
 	switch (adopt_decide(&facts)) {
 	case ADOPT_RUNNING:
-		if (a->pidfd >= 0)       /* else it has ended just now, and the monitor will tell */
+		if (a->pidfd >= 0) /* else it has ended just now, and the monitor will tell */
 			adopt_running(c, &rec, TAKE_FD(a->pidfd));
 		break;
 	case ADOPT_STARTING:
 		if (!facts.has_monitor)
 			container_read_record(c);
 		break;
-	case ADOPT_DEGRADED: adopt_degraded(c, &rec); break;
+	case ADOPT_DEGRADED:
+		adopt_degraded(c, &rec);
+		break;
 	case ADOPT_EXITED:
 		/* Its monitor still reads the rest of the output, and will tell the end. */
 		if (!facts.has_monitor)
 			container_on_exited(c, &rec);
 		break;
-	case ADOPT_LOST: adopt_lost(c); break;
+	case ADOPT_LOST:
+		adopt_lost(c);
+		break;
 	}
 }
 
@@ -267,15 +280,18 @@ static void release_first(struct asked *a)
 	p->is_settling = true;
 	p->is_end_committed = true;
 	keep_monitor(a);
-	container_end_committed(a->c);   /* not only when it answers: one that stands still is not waited for for ever */
+	container_end_committed(
+		a->c); /* not only when it answers: one that stands still is not waited for for ever */
 }
 
 static void adopt_idle(struct asked *a)
 {
 	struct container *c = a->c;
 	const struct restart_facts facts = {
-		.exit_code = c->exit_code, .restart_count = c->restart_count,
-		.was_stopped_by_hand = c->was_stopped_by_hand, .has_started_once = c->has_started_once,
+		.exit_code = c->exit_code,
+		.restart_count = c->restart_count,
+		.was_stopped_by_hand = c->was_stopped_by_hand,
+		.has_started_once = c->has_started_once,
 	};
 	bool has_monitor = a->fd >= 0;
 
@@ -335,13 +351,15 @@ static int load_row(struct engine *eng, const struct state_container *row, struc
 	struct container *c;
 	void *opt;
 
-	if (json_decode(row->options, strlen(row->options), &container_options_schema, a, NULL, NULL, &opt, e) < 0 ||
+	if (json_decode(row->options, strlen(row->options), &container_options_schema, a, NULL,
+			NULL, &opt, e) < 0 ||
 	    !((struct container_options *)opt)->config || !((struct container_options *)opt)->host) {
 		arena_free(a);
 		return e->kind ? -1 : err_set(e, ERR_INVALID, "options are incomplete");
 	}
 	c = container_new(eng, a, row->id, row->name, row->image_id, opt, row->created_wall_ns);
-	if (container_record_parse(row->runtime, c, &c->priv->backoff_ms, &c->priv->wants_start, e) < 0) {
+	if (container_record_parse(row->runtime, c, &c->priv->backoff_ms, &c->priv->wants_start,
+				   e) < 0) {
 		container_free(c);
 		return -1;
 	}

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a new kilnd finds: which of the containers that its store calls running still run, how the others ended, and
- * what must be finished, restarted or swept up. Disk and kernel are trusted, memory and store only for what was desired.
+ * What a new kilnd finds: which of the containers that its store calls running still run, how the
+ * others ended, and what must be finished, restarted or swept up. Disk and kernel are trusted,
+ * memory and store only for what was desired.
  *
- * The decision is pure (adopt_decide); the rest asks monitors, reads records and acts, before the loop runs.
+ * The decision is pure (adopt_decide); the rest asks monitors, reads records and acts, before the
+ * loop runs.
  */
 #pragma once
 
@@ -32,7 +34,8 @@ enum adopt_verdict {
 enum adopt_verdict adopt_decide(const struct adopt_facts *f);
 
 /**
- * adopt_is_in_cgroup() - Does the text of /proc/PID/cgroup show a process in this container's group?
+ * adopt_is_in_cgroup() - Does the text of /proc/PID/cgroup show a process in this container's
+ * group?
  * @text: borrows
  * @id:   64 hex digits
  * Return: true or false

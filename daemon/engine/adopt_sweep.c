@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What no container owns: directories of creates that were cut off, monitors and control groups of containers whose rows
- * are gone, execs and probes of the kilnd before. Everything here may be repeated.
+ * What no container owns: directories of creates that were cut off, monitors and control groups of
+ * containers whose rows are gone, execs and probes of the kilnd before. Everything here may be
+ * repeated.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -36,7 +37,8 @@ static struct container *by_id(struct engine *eng, const char *id)
 typedef void (*name_fn)(struct engine *eng, const char *id, void *ctx);
 
 /* Visit the entries "<64 hex digits><ending>" of a directory, below another. */
-static void each_id(struct engine *eng, int at_fd, const char *path, const char *ending, name_fn fn, void *ctx)
+static void each_id(struct engine *eng, int at_fd, const char *path, const char *ending, name_fn fn,
+		    void *ctx)
 {
 	AUTO_DIR DIR *dir = NULL;
 	struct dirent *de;
@@ -63,7 +65,7 @@ static void each_id(struct engine *eng, int at_fd, const char *path, const char 
 /* ---- directories ---- */
 
 struct rubbish {
-	int data_root_fd;                /* borrowed */
+	int data_root_fd; /* borrowed */
 	char id[ID_LEN + 1];
 };
 
@@ -206,7 +208,7 @@ static void sweep_group(struct engine *eng, const char *id, void *ctx)
 	(void)ctx;
 	if (c && (ct_is_live(c->state) || c->priv->monitor))
 		return;
-	if (launcher_is_cleaning(eng->launcher, id))   /* seen in another hierarchy */
+	if (launcher_is_cleaning(eng->launcher, id)) /* seen in another hierarchy */
 		return;
 	snprintf(path, sizeof path, "%s/%s", eng->cfg.cgroup_parent, id);
 	launcher_clean(eng->launcher, id, path, cleaned, NULL);

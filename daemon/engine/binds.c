@@ -54,7 +54,8 @@ static int bind_open(const struct bundle_bind *b, int *ret_fd, struct err *e)
 
 	if (make_missing(b, e) < 0)
 		return -1;
-	fd = (int)syscall(SYS_open_tree, AT_FDCWD, b->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
+	fd = (int)syscall(SYS_open_tree, AT_FDCWD, b->source,
+			  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
 	if (fd < 0)
 		return err_sys(e, "bind source path '%s'", b->source);
 	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr) < 0)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bind sources, opened in the host's mount namespace as detached mounts, to be attached inside the container's.
+ * Bind sources, opened in the host's mount namespace as detached mounts, to be attached inside the
+ * container's.
  *
- * Blocks (a source may lie on a dead network file system): for worker threads. Nothing is mounted here: a detached mount
- * goes with its last descriptor.
+ * Blocks (a source may lie on a dead network file system): for worker threads. Nothing is mounted
+ * here: a detached mount goes with its last descriptor.
  */
 #pragma once
 
@@ -15,8 +16,9 @@
  * @ret_fds: @n descriptors, owned; on failure all are -1
  * @e:       names the source
  *
- * A source that does not exist is made as a directory, as docker does for -v. Read-only and propagation are set on
- * the detached mount itself, so that no moment exists in which the container could write.
+ * A source that does not exist is made as a directory, as docker does for -v. Read-only and
+ * propagation are set on the detached mount itself, so that no moment exists in which the container
+ * could write.
  * Return: 0, or -1 with @e set
  */
 int binds_open(const struct bundle_bind *binds, size_t n, int *ret_fds, struct err *e);

@@ -49,12 +49,15 @@ static void set_places(struct container *c, struct arena *a)
 		c->log_path = arena_printf(a, "%s/%s-json.log", c->dir, c->id);
 }
 
-struct container *container_new(struct engine *eng, struct arena *arena, const char *id, const char *name,
-				const char *image_id, struct container_options *opt, int64_t created_wall_ns)
+struct container *container_new(struct engine *eng, struct arena *arena, const char *id,
+				const char *name, const char *image_id,
+				struct container_options *opt, int64_t created_wall_ns)
 {
 	struct container *c = arena_new_obj(arena, struct container);
 
-	*c = (struct container){ .eng = eng, .opt = opt, .created_wall_ns = created_wall_ns, .pidfd = -1 };
+	*c = (struct container){
+		.eng = eng, .opt = opt, .created_wall_ns = created_wall_ns, .pidfd = -1
+	};
 	c->id = arena_strdup(arena, id);
 	c->name = arena_strdup(arena, name);
 	c->image_id = arena_strdup(arena, image_id);
@@ -158,7 +161,8 @@ int container_find(struct engine *eng, const char *ref, struct container **ret, 
 	}
 	n = by_prefix(eng, ref, &c);
 	if (n > 1)
-		return err_set(e, ERR_INVALID, "multiple IDs found with provided prefix: %.128s", ref);
+		return err_set(e, ERR_INVALID, "multiple IDs found with provided prefix: %.128s",
+			       ref);
 	if (n == 0)
 		return err_set(e, ERR_NOT_FOUND, "No such container: %.256s", ref);
 	*ret = c;
@@ -230,19 +234,23 @@ const char *container_state_name(const struct container *c)
 			return "restarting";
 		/* As docker: what never ran is still only created, also after a start that failed. */
 		return c->started_wall_ns == 0 ? "created" : "exited";
-	case CT_STANDBY: return "paused";
-	default: return ct_state_name(c->state);
+	case CT_STANDBY:
+		return "paused";
+	default:
+		return ct_state_name(c->state);
 	}
 }
 
 /* ---- events ---- */
 
-void container_event2(struct container *c, const char *action, const char *k1, const char *v1, const char *k2,
-		      const char *v2)
+void container_event2(struct container *c, const char *action, const char *k1, const char *v1,
+		      const char *k2, const char *v2)
 {
 	const struct str_map *labels = &c->opt->config->labels;
 	struct str_pair *attrs = xcalloc(labels->n + 4, sizeof *attrs);
-	struct event ev = { .type = "container", .action = action, .id = c->id, .from = c->opt->config->image };
+	struct event ev = {
+		.type = "container", .action = action, .id = c->id, .from = c->opt->config->image
+	};
 	size_t n = 0;
 
 	for (size_t i = 0; i < labels->n; i++)

@@ -2,8 +2,8 @@
 /*
  * Containers and execs: one struct each, touched only on the loop thread.
  *
- * The lifecycle is a table (lifecycle.h). stop and restart are intents (desired state plus a timer): kill, exec,
- * attach, logs, inspect, resize and wait never queue behind them.
+ * The lifecycle is a table (lifecycle.h). stop and restart are intents (desired state plus a
+ * timer): kill, exec, attach, logs, inspect, resize and wait never queue behind them.
  */
 #pragma once
 
@@ -98,21 +98,48 @@ int container_find(struct engine *eng, const char *ref, struct container **ret, 
 struct exec *exec_find(struct engine *eng, const char *id);
 
 /**
- * container_exec_ids() - The IDs of its execs, at most @max of them into @ids (borrowed)
+ * container_exec_ids() - The IDs of its execs that are not done, at most @max of them into @ids
+ * (borrowed)
  * Return: how many were written
  */
 size_t container_exec_ids(const struct container *c, const char **ids, size_t max);
 
 /* ---- changing ---- */
-/* @opt: borrowed, deep-copied. @name: NULL invents one. done's ctx finds the container by the ID in ret_id[65] (filled before done). */
-typedef void (*container_created_fn)(void *ctx, const struct err *err, struct container *c);
+typedef void (*container_created_fn)(void *ctx, const struct err *err, struct container *c);   /* @c: NULL on failure */
+/* @changed: false when it was so already, which docker tells as 304 */
+typedef void (*container_changed_fn)(void *ctx, const struct err *err, bool changed);
+
+/**
+ * container_create() - Make a container from an image that is there
+ * @name: NULL or "" invents one; a leading slash is tolerated
+ * @opt:  borrowed, deep-copied; completed by docker's defaults and the image's, then checked
+ * @done: ERR_NOT_FOUND "No such image: …", ERR_CONFLICT the name is taken, ERR_INVALID,
+ *        ERR_UNSUPPORTED
+ *
+ * It exists, on disk and in the lists, when @done is called without an error; before that nothing
+ * can be seen of it.
+ */
 void container_create(struct engine *eng, const char *name, const struct container_options *opt,
 		      container_created_fn done, void *ctx);
-/* done: err ERR_NONE and *already true through container_was_running() semantics: ERR_NONE with changed=false means 304 */
-typedef void (*container_changed_fn)(void *ctx, const struct err *err, bool changed);
+
+/**
+ * container_start() - Start it; @done when its program runs, or cannot
+ * @done: ERR_CONFLICT paused or being removed; ERR_INVALID the program cannot be executed (the
+ *        words tell the client 127 or 126); ERR_SYSTEM anything else. changed false: it runs
+ *        already
+ */
 void container_start(struct container *c, container_changed_fn done, void *ctx);
-/* @signo 0: its own stop signal; @timeout_sec: INT64_MIN its own, -1 for ever */
+
+/**
+ * container_stop() - Stop it by hand: its policy rests until the next start; @done when its end is
+ * kept
+ * @signo:       0: its own stop signal
+ * @timeout_sec: until SIGKILL; INT64_MIN: its own, -1: for ever. Of concurrent stops the earliest
+ *               counts
+ */
 void container_stop(struct container *c, int signo, int64_t timeout_sec, container_changed_fn done, void *ctx);
+
+/* container_restart(): stop, when it runs, and start; @done when it runs again. Parameters as container_stop()'s */
 void container_restart(struct container *c, int signo, int64_t timeout_sec, engine_done_fn done, void *ctx);
 
 /**
@@ -122,7 +149,10 @@ void container_restart(struct container *c, int signo, int64_t timeout_sec, engi
  */
 int  container_kill(struct container *c, int signo, struct err *e);
 
-/* container_remove(): @force kills it first */
+/**
+ * container_remove() - Remove it with all that it wrote; @done when nothing is left
+ * @force: kill it first; without, ERR_CONFLICT when it runs
+ */
 void container_remove(struct container *c, bool force, engine_done_fn done, void *ctx);
 
 /**
@@ -136,7 +166,8 @@ enum wait_condition { WAIT_NOT_RUNNING, WAIT_NEXT_EXIT, WAIT_REMOVED };
 struct wait_reg;
 
 /**
- * container_wait() - Call @fn once, with the exit code, when the condition comes true; conditions as docker's
+ * container_wait() - Call @fn once, with the exit code, when the condition comes true; conditions
+ * as docker's
  *
  * container_wait_cancel() when the client is gone: @fn is not called then.
  * Return: to cancel by; gone after @fn was called
@@ -146,14 +177,16 @@ struct wait_reg *container_wait(struct container *c, enum wait_condition cond,
 void container_wait_cancel(struct wait_reg *w);
 
 /**
- * container_can_attach() - Can one attach now? (created or running; not restarting, paused, removing)
+ * container_can_attach() - Can one attach now? (created or running; not restarting, paused,
+ * removing)
  * @e: message as docker's
  * Return: 0, or -1 with @e set
  */
 int container_can_attach(const struct container *c, struct err *e);
 
 /**
- * container_attach() - Give a connection to its monitor; before the start it is kept until the launch
+ * container_attach() - Give a connection to its monitor; before the start it is kept until the
+ * launch
  * @fd:          taken
  * @flags:       enum attach_flags of runtime/proto.h
  * @detach_keys: bytes, "" for the default
@@ -196,7 +229,8 @@ const char *container_status_text(const struct container *c, char out[128]);   /
 const char *container_state_name(const struct container *c);                    /* created running paused restarting removing exited dead */
 
 /**
- * engine_launcher_is_up() - Is the launcher connected? engine_storage_is_ok(): can the store and the disk be written?
+ * engine_launcher_is_up() - Is the launcher connected? engine_storage_is_ok(): can the store and
+ * the disk be written?
  * @ret_why: gets the reason when not
  * Return: whether
  */
@@ -204,7 +238,8 @@ bool engine_launcher_is_up(const struct engine *eng);
 bool engine_storage_is_ok(const struct engine *eng, struct err *ret_why);
 
 /**
- * container_should_be_warm() - Should it be warm (policy, desired state), and container_is_warm(): is it?
+ * container_should_be_warm() - Should it be warm (policy, desired state), and container_is_warm():
+ * is it?
  * @ret_why: gets the reason when not
  * Return: whether
  */

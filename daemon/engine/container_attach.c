@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attaching clients to a container's stdio. The monitor serves them; kilnd only hands over their connections. One that
- * comes before the start waits here and is handed over right behind the launch, so that it misses nothing.
+ * Attaching clients to a container's stdio. The monitor serves them; kilnd only hands over their
+ * connections. One that comes before the start waits here and is handed over right behind the
+ * launch, so that it misses nothing.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -21,14 +22,17 @@ int container_can_attach(const struct container *c, struct err *e)
 			       "container %s is paused, unpause the container before attach", c->id);
 	if (c->is_restarting)
 		return err_set(e, ERR_CONFLICT,
-			       "container %s is restarting, wait until the container is running", c->id);
+			       "container %s is restarting, wait until the container is running",
+			       c->id);
 	if (c->is_removing || c->is_dead)
 		return err_set(e, ERR_CONFLICT, "container %s is marked for removal", c->id);
 	if (c->is_degraded)
-		return err_set(e, ERR_CONFLICT, "container %s runs without its monitor: nothing can be attached",
+		return err_set(e, ERR_CONFLICT,
+			       "container %s runs without its monitor: nothing can be attached",
 			       c->id);
 	if (c->priv->n_attaches >= WAITING_MAX)
-		return err_set(e, ERR_CONFLICT, "container %s has %d clients waiting for its start already", c->id,
+		return err_set(e, ERR_CONFLICT,
+			       "container %s has %d clients waiting for its start already", c->id,
 			       WAITING_MAX);
 	return 0;
 }
@@ -60,8 +64,8 @@ static void drop_gone(struct container *c)
 	}
 }
 
-static void keep(struct container *c, int fd, unsigned flags, const char *detach_keys, const void *prefix,
-		 size_t n_prefix)
+static void keep(struct container *c, int fd, unsigned flags, const char *detach_keys,
+		 const void *prefix, size_t n_prefix)
 {
 	struct attach_waiting *w = xmalloc(sizeof *w + n_prefix);
 	struct attach_waiting **at = &c->priv->attaches;
@@ -77,11 +81,14 @@ static void keep(struct container *c, int fd, unsigned flags, const char *detach
 	c->priv->n_attaches++;
 }
 
-void container_attach(struct container *c, int fd, unsigned flags, const char *detach_keys, const void *prefix,
-		      size_t n_prefix)
+void container_attach(struct container *c, int fd, unsigned flags, const char *detach_keys,
+		      const void *prefix, size_t n_prefix)
 {
-	const struct monitor_attach what = { .fd = fd, .flags = flags, .detach_keys = detach_keys,
-					     .prefix = prefix, .n_prefix = n_prefix };
+	const struct monitor_attach what = { .fd = fd,
+					     .flags = flags,
+					     .detach_keys = detach_keys,
+					     .prefix = prefix,
+					     .n_prefix = n_prefix };
 
 	if (c->priv->monitor && !c->priv->is_settling)
 		monitor_attach(c->priv->monitor, &what);
@@ -96,8 +103,11 @@ void container_attach_flush(struct container *c)
 {
 	while (c->priv->attaches) {
 		struct attach_waiting *w = c->priv->attaches;
-		const struct monitor_attach what = { .fd = w->fd, .flags = w->flags, .detach_keys = w->detach_keys,
-						     .prefix = w->prefix, .n_prefix = w->n_prefix };
+		const struct monitor_attach what = { .fd = w->fd,
+						     .flags = w->flags,
+						     .detach_keys = w->detach_keys,
+						     .prefix = w->prefix,
+						     .n_prefix = w->n_prefix };
 
 		c->priv->attaches = w->next;
 		monitor_attach(c->priv->monitor, &what);
@@ -125,7 +135,8 @@ int container_resize(struct container *c, uint16_t height, uint16_t width, struc
 	if (!ct_is_live(c->state) || c->state == CT_STARTING)
 		return err_set(e, ERR_CONFLICT, "Container %s is not running", c->id);
 	if (!c->priv->monitor)
-		return err_set(e, ERR_CONFLICT, "container %s runs without its monitor: it cannot be resized", c->id);
+		return err_set(e, ERR_CONFLICT,
+			       "container %s runs without its monitor: it cannot be resized", c->id);
 	monitor_resize(c->priv->monitor, height, width);
 	snprintf(h, sizeof h, "%u", height);
 	snprintf(w, sizeof w, "%u", width);

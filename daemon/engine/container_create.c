@@ -2,10 +2,11 @@
 /*
  * Theory of operation
  *
- * Create: find the image, take the name, merge and validate the options (all on the loop, nothing is kept) → a worker
- * makes the directory in tmp/, complete with the preallocated exit record, and renames it to containers/<id> → the row
- * is committed → only then the container exists and the caller is told. Cut off before the row, a directory without a row
- * remains, which the next kilnd removes.
+ * Create: find the image, take the name, merge and validate the options (all on the loop, nothing
+ * is kept) → a worker makes the directory in tmp/, complete with the preallocated exit record, and
+ * renames it to containers/<id> → the row is committed → only then the container exists and the
+ * caller is told. Cut off before the row, a directory without a row remains, which the next kilnd
+ * removes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,14 +29,14 @@
 #include "oci/options_rules.h"
 
 struct create_op {
-	struct create_op *next;          /* in the engine: names that are taken */
+	struct create_op *next; /* in the engine: names that are taken */
 	struct engine *eng;
-	struct container *c;             /* owned until it is linked */
+	struct container *c; /* owned until it is linked */
 	container_created_fn done;
 	void *ctx;
 	/* for the worker */
-	int data_root_fd;                /* borrowed */
-	const struct container_options *opt;   /* in the container's arena; nobody changes it */
+	int data_root_fd;                    /* borrowed */
+	const struct container_options *opt; /* in the container's arena; nobody changes it */
 	char id[65];
 	struct err err;
 };
@@ -58,7 +59,7 @@ static void op_finish(struct create_op *op, const struct err *err, struct contai
 		break;
 	}
 	op->done(op->ctx, err, c);
-	if (op->c) {                     /* it did not come to be */
+	if (op->c) { /* it did not come to be */
 		image_unref(op->c->image);
 		container_free(op->c);
 	}
@@ -80,7 +81,8 @@ static const char *id_by_name(struct engine *eng, const char *name)
 	return NULL;
 }
 
-static int take_name(struct engine *eng, const char *asked, char out[NAME_MAX_BYTES + 1], struct err *e)
+static int take_name(struct engine *eng, const char *asked, char out[NAME_MAX_BYTES + 1],
+		     struct err *e)
 {
 	const char *name = asked && *asked == '/' ? asked + 1 : asked;
 	const char *owner;
@@ -124,7 +126,8 @@ static int fill_dir(const struct create_op *op, int dir_fd, struct err *e)
 	AUTO_CLOSE int etc_fd = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		if (mkdirat(dir_fd, dirs[i].name, dirs[i].mode) < 0 || fchmodat(dir_fd, dirs[i].name, dirs[i].mode, 0) < 0)
+		if (mkdirat(dir_fd, dirs[i].name, dirs[i].mode) < 0 ||
+		    fchmodat(dir_fd, dirs[i].name, dirs[i].mode, 0) < 0)
 			return err_sys(e, "make '%s'", dirs[i].name);
 	}
 	if (etc_fd < 0)
@@ -206,8 +209,11 @@ static void make_done(void *ctx)
 	}
 	json_emit(&container_options_schema, c->opt, &options);
 	container_record_emit(c, 0, false, &runtime);
-	row = (struct state_container){ .id = c->id, .name = c->name, .image_id = c->image_id,
-					.options = strbuf_cstr(&options), .runtime = strbuf_cstr(&runtime),
+	row = (struct state_container){ .id = c->id,
+					.name = c->name,
+					.image_id = c->image_id,
+					.options = strbuf_cstr(&options),
+					.runtime = strbuf_cstr(&runtime),
 					.created_wall_ns = c->created_wall_ns };
 	b = state_batch_new(op->eng->state);
 	state_put_container(b, &row);
@@ -216,22 +222,24 @@ static void make_done(void *ctx)
 
 /* ---- the request ---- */
 
-static int copy_options(const struct container_options *opt, struct arena *a, struct container_options **ret,
-			struct err *e)
+static int copy_options(const struct container_options *opt, struct arena *a,
+			struct container_options **ret, struct err *e)
 {
 	AUTO_STRBUF struct strbuf text = { 0 };
 	void *obj;
 
 	json_emit(&container_options_schema, opt, &text);
-	if (json_decode(strbuf_cstr(&text), text.len, &container_options_schema, a, NULL, NULL, &obj, e) < 0)
+	if (json_decode(strbuf_cstr(&text), text.len, &container_options_schema, a, NULL, NULL,
+			&obj, e) < 0)
 		return -1;
 	*ret = obj;
 	return 0;
 }
 
 /* What the user asked, completed and checked; in @a. */
-static int complete_options(struct engine *eng, const struct container_options *asked, const char *id, struct image *image,
-			    struct arena *a, struct container_options **ret, struct err *e)
+static int complete_options(struct engine *eng, const struct container_options *asked,
+			    const char *id, struct image *image, struct arena *a,
+			    struct container_options **ret, struct err *e)
 {
 	const struct options_host host = { .n_cpus = eng->host.n_cpus };
 	enum health_action action;
@@ -250,7 +258,8 @@ static int complete_options(struct engine *eng, const struct container_options *
 	return health_action_of(*ret, &action, e);
 }
 
-static int prepare(struct create_op *op, const char *asked_name, const struct container_options *asked, struct err *e)
+static int prepare(struct create_op *op, const char *asked_name,
+		   const struct container_options *asked, struct err *e)
 {
 	struct arena *a = arena_new();
 	struct container_options *opt;
@@ -261,7 +270,8 @@ static int prepare(struct create_op *op, const char *asked_name, const struct co
 		arena_free(a);
 		return err_set(e, ERR_INVALID, "config.image: which image to use must be told");
 	}
-	if (image_find(op->eng, asked->config->image, &image, e) < 0 || take_name(op->eng, asked_name, name, e) < 0 ||
+	if (image_find(op->eng, asked->config->image, &image, e) < 0 ||
+	    take_name(op->eng, asked_name, name, e) < 0 ||
 	    complete_options(op->eng, asked, op->id, image, a, &opt, e) < 0) {
 		arena_free(a);
 		return -1;
@@ -278,7 +288,9 @@ void container_create(struct engine *eng, const char *name, const struct contain
 {
 	struct create_op *op = xcalloc(1, sizeof *op);
 
-	*op = (struct create_op){ .eng = eng, .done = done, .ctx = ctx, .data_root_fd = eng->cfg.data_root_fd };
+	*op = (struct create_op){
+		.eng = eng, .done = done, .ctx = ctx, .data_root_fd = eng->cfg.data_root_fd
+	};
 	name_random_id(op->id);
 	if (prepare(op, name, opt, &op->err) < 0) {
 		op_finish(op, &op->err, NULL);

@@ -2,11 +2,13 @@
 /*
  * Theory of operation
  *
- * The end of a run is told by the monitor (EXITED). When the monitor has died, by the exit record that the launcher
- * writes, after init's pidfd became readable or the launcher said so; when nobody can tell, the code is 255.
+ * The end of a run is told by the monitor (EXITED). When the monitor has died, by the exit record
+ * that the launcher writes, after init's pidfd became readable or the launcher said so; when nobody
+ * can tell, the code is 255.
  *
- * Then: commit → events, waiters, RELEASE → the monitor closes its clients and goes → settled. Only there is decided what
- * comes next: removal, a start that was asked for, the restart policy's timer, --rm.
+ * Then: commit → events, waiters, RELEASE → the monitor closes its clients and goes → settled. Only
+ * there is decided what comes next: removal, a start that was asked for, the restart policy's
+ * timer, --rm.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,10 +28,10 @@
 #include "daemon/engine/restart.h"
 
 #define RECORD_RETRY_MS      20
-#define RECORD_RETRIES       250     /* 5 s: the launcher writes it as soon as it sees the end */
-#define RECORD_RETRIES_START 50      /* 1 s: nothing may have been started at all */
+#define RECORD_RETRIES       250 /* 5 s: the launcher writes it as soon as it sees the end */
+#define RECORD_RETRIES_START 50  /* 1 s: nothing may have been started at all */
 #define RELEASE_WAIT_MS      3000
-#define POLICY_STARTS_MAX    16      /* at a time: a boot with many containers stays usable */
+#define POLICY_STARTS_MAX    16 /* at a time: a boot with many containers stays usable */
 #define POLICY_RETRY_MS      10
 
 /* ---- after the end ---- */
@@ -100,7 +102,8 @@ static void settle(struct container *c)
 
 	p->is_settling = false;
 	loop_timer_free(TAKE_PTR(p->record_timer));
-	if (p->launcher_generation != launcher_generation(c->eng->launcher) || !launcher_is_up(c->eng->launcher))
+	if (p->launcher_generation != launcher_generation(c->eng->launcher) ||
+	    !launcher_is_up(c->eng->launcher))
 		p->needs_clean = true;
 	/* Before a next launch, which goes the same way; a removal waits for the answer. */
 	if (p->needs_clean && !p->wants_removal)
@@ -203,7 +206,7 @@ static void exit_committed(void *ctx, const struct err *err)
 {
 	struct container *c = ctx;
 
-	(void)err;                       /* logged; the record on disk still has it */
+	(void)err; /* logged; the record on disk still has it */
 	publish_end(c);
 	container_wake(c, false);
 	if (c->priv->is_stopping)
@@ -228,7 +231,7 @@ void container_on_exited(struct container *c, const struct exit_record *rec)
 
 	if (!ct_is_live(c->state))
 		return;
-	if (c->state == CT_STARTING) {   /* nobody told us that it had started */
+	if (c->state == CT_STARTING) { /* nobody told us that it had started */
 		c->started_wall_ns = rec->started_wall_ns;
 		c->has_started_once = true;
 	}
@@ -261,7 +264,8 @@ void container_record_read(const struct container *c, struct exit_record *ret)
 	if (fd < 0 || exitrec_read(fd, ret, ERR_IGNORED) < 0)
 		ret->phase = EXIT_NONE;
 	/* A start clears the record; cut off before that, the end of the run before is still there. */
-	if (c->state == CT_STARTING && c->started_wall_ns != 0 && ret->started_wall_ns == c->started_wall_ns)
+	if (c->state == CT_STARTING && c->started_wall_ns != 0 &&
+	    ret->started_wall_ns == c->started_wall_ns)
 		ret->phase = EXIT_NONE;
 }
 
@@ -302,7 +306,7 @@ static bool take_over_init(struct container *c, const struct exit_record *rec)
 
 	if (pidfd < 0)
 		return false;
-	if (!exitrec_is_alive(rec)) {    /* the pid was another's by then */
+	if (!exitrec_is_alive(rec)) { /* the pid was another's by then */
 		close_fd(&pidfd);
 		return false;
 	}
@@ -380,7 +384,8 @@ void container_watch_degraded(struct container *c)
 		return;
 	c->is_degraded = true;
 	c->priv->needs_clean = true;
-	c->priv->pidfd_watch = loop_watch_new(c->eng->loop, "init of a container", c->pidfd, LOOP_READ, on_init_ended, c);
+	c->priv->pidfd_watch = loop_watch_new(c->eng->loop, "init of a container", c->pidfd,
+					      LOOP_READ, on_init_ended, c);
 }
 
 void container_watch_over(struct container *c)

@@ -2,10 +2,11 @@
 /*
  * A container behind the engine's back: what its modules share. Loop thread only.
  *
- * One run of a container goes: begin (container_start.c) → started → ended → settled (container_end.c). Ended is when the
- * exit is known; settled is when it is committed and the monitor is gone, and only then may the next run or the
- * removal begin: no two monitors ever share a socket, and no upper directory is mounted twice. What was asked for
- * meanwhile waits in wants_start and wants_removal.
+ * One run of a container goes: begin (container_start.c) → started → ended → settled
+ * (container_end.c). Ended is when the exit is known; settled is when it is committed and the
+ * monitor is gone, and only then may the next run or the removal begin: no two monitors ever share
+ * a socket, and no upper directory is mounted twice. What was asked for meanwhile waits in
+ * wants_start and wants_removal.
  */
 #pragma once
 
@@ -163,7 +164,8 @@ void container_watch_over(struct container *c);
 /* Read the exit record now, and again for a while, until it tells a state that the container is not in. */
 void container_read_record(struct container *c);
 /**
- * container_policy_decide() - A run has ended: does the restart policy want another? Sets wants_running
+ * container_policy_decide() - A run has ended: does the restart policy want another? Sets
+ * wants_running
  * Return: true or false
  */
 bool container_policy_decide(struct container *c);

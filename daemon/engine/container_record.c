@@ -13,7 +13,7 @@ struct record {
 	int64_t started_wall_ns, finished_wall_ns;
 	int64_t restart_count;
 	uint64_t backoff_ms;
-	int64_t health, health_failing_streak;   /* health: enum health_state */
+	int64_t health, health_failing_streak; /* health: enum health_state */
 };
 
 static const struct jfield record_fields[] = {
@@ -32,9 +32,11 @@ static const struct jfield record_fields[] = {
 	J_I64(struct record, health, "health", J_OMIT_EMPTY),
 	J_I64(struct record, health_failing_streak, "failingStreak", J_OMIT_EMPTY),
 };
-static const struct jschema record_schema = J_SCHEMA(struct record, "container record", record_fields);
+static const struct jschema record_schema =
+	J_SCHEMA(struct record, "container record", record_fields);
 
-void container_record_emit(const struct container *c, uint64_t backoff_ms, bool wants_start, struct strbuf *out)
+void container_record_emit(const struct container *c, uint64_t backoff_ms, bool wants_start,
+			   struct strbuf *out)
 {
 	const struct record r = {
 		.state = (char *)(uintptr_t)ct_state_name(c->state),
@@ -56,8 +58,8 @@ void container_record_emit(const struct container *c, uint64_t backoff_ms, bool 
 	json_emit(&record_schema, &r, out);
 }
 
-int container_record_parse(const char *text, struct container *c, uint64_t *ret_backoff_ms, bool *ret_wants_start,
-			   struct err *e)
+int container_record_parse(const char *text, struct container *c, uint64_t *ret_backoff_ms,
+			   bool *ret_wants_start, struct err *e)
 {
 	AUTO_ARENA struct arena *a = arena_new();
 	struct record *r;
@@ -67,7 +69,8 @@ int container_record_parse(const char *text, struct container *c, uint64_t *ret_
 		return err_wrap(e, "record of container '%.12s'", c->id);
 	r = obj;
 	if (!ct_state_parse(r->state, &c->state))
-		return err_set(e, ERR_INVALID, "record of container '%.12s': state '%.32s' is none", c->id, r->state);
+		return err_set(e, ERR_INVALID, "record of container '%.12s': state '%.32s' is none",
+			       c->id, r->state);
 	c->wants_running = r->wants_running;
 	c->was_stopped_by_hand = r->was_stopped_by_hand;
 	c->has_started_once = r->has_started_once;

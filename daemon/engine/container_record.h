@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine's own record of a container, as JSON in the state store's `runtime` column: what is desired and what was
- * observed last. One table. Pure.
+ * The engine's own record of a container, as JSON in the state store's `runtime` column: what is
+ * desired and what was observed last. One table. Pure.
  */
 #pragma once
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Removal: commit REMOVING → the directory is renamed into tmp/ and deleted by a worker → what may be left of its
- * cgroup is cleaned → the row goes → the event and the waiters. Every step may be repeated: a kilnd that finds a container
- * in state REMOVING begins again, and what is in tmp/ goes at its start.
+ * Removal: commit REMOVING → the directory is renamed into tmp/ and deleted by a worker → what may
+ * be left of its cgroup is cleaned → the row goes → the event and the waiters. Every step may be
+ * repeated: a kilnd that finds a container in state REMOVING begins again, and what is in tmp/ goes
+ * at its start.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@ static const struct err no_error;
 
 struct deleting {
 	struct container *c;
-	int data_root_fd;                /* borrowed */
+	int data_root_fd; /* borrowed */
 	char id[65];
 	struct err err;
 };
@@ -137,7 +138,7 @@ void container_begin_removal(struct container *c)
 	c->wants_running = false;
 	loop_timer_free(TAKE_PTR(p->restart_timer));
 	container_attach_drop(c);
-	if (c->state == CT_REMOVING) {   /* found so at start */
+	if (c->state == CT_REMOVING) { /* found so at start */
 		removal_committed(c, &no_error);
 		return;
 	}
@@ -155,12 +156,14 @@ static bool is_running_as_docker_sees_it(const struct container *c)
 static int can_remove(const struct container *c, bool force, struct err *e)
 {
 	if (c->is_removing || c->priv->wants_removal)
-		return err_set(e, ERR_CONFLICT, "removal of container %s is already in progress", c->name);
+		return err_set(e, ERR_CONFLICT, "removal of container %s is already in progress",
+			       c->name);
 	if (force || !is_running_as_docker_sees_it(c))
 		return 0;
 	if (c->is_paused)
 		return err_set(e, ERR_CONFLICT,
-			       "cannot remove container \"/%s\": container is paused and must be unpaused first", c->name);
+			       "cannot remove container \"/%s\": container is paused and must be unpaused first",
+			       c->name);
 	return err_set(e, ERR_CONFLICT,
 		       "cannot remove container \"/%s\": container is %s: stop the container before removing or "
 		       "force remove",

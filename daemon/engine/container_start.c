@@ -2,10 +2,11 @@
 /*
  * Theory of operation
  *
- * A start is: decide and commit (STARTING) → a worker opens what lies on the host's file systems (bind sources, the exit
- * record, /dev for privileged containers) → the launch document, sealed in a memfd, goes to the launcher with all
- * descriptors, and clients that attached early go to the monitor-to-be right behind it → the monitor tells STARTED or
- * FAILED over the control socket. That socket is the only thing to watch: whatever dies on the way closes it.
+ * A start is: decide and commit (STARTING) → a worker opens what lies on the host's file systems
+ * (bind sources, the exit record, /dev for privileged containers) → the launch document, sealed in
+ * a memfd, goes to the launcher with all descriptors, and clients that attached early go to the
+ * monitor-to-be right behind it → the monitor tells STARTED or FAILED over the control socket. That
+ * socket is the only thing to watch: whatever dies on the way closes it.
  *
  * A stop or removal that is asked for meanwhile waits for STARTED; nothing else waits for anything.
  */
@@ -27,22 +28,22 @@
 #include "daemon/engine/later.h"
 #include "daemon/engine/launcher.h"
 
-#define FIXED_FDS 3              /* spec memfd, exit record, control socket */
+#define FIXED_FDS 3 /* spec memfd, exit record, control socket */
 #define BINDS_MAX (FD_MSG_MAX - FIXED_FDS)
 
 /* What the worker gets and gives; it never sees the container. */
 struct opening {
 	struct container *c;
-	struct arena *arena;             /* owned */
-	int data_root_fd;                /* borrowed */
+	struct arena *arena; /* owned */
+	int data_root_fd;    /* borrowed */
 	char rel_record[CONTAINER_REL_MAX + 8];
 	struct bundle_bind *binds;
 	size_t n_binds;
 	bool wants_devices;
 	struct oci_device *devices;
 	size_t n_devices;
-	int record_fd;                   /* owned */
-	int bind_fds[BINDS_MAX];         /* owned, n_binds of them */
+	int record_fd;           /* owned */
+	int bind_fds[BINDS_MAX]; /* owned, n_binds of them */
 	struct err err;
 };
 
@@ -65,7 +66,8 @@ static int open_record(struct opening *o, struct err *e)
 {
 	static const char empty[EXIT_RECORD_BYTES];
 
-	o->record_fd = openat(o->data_root_fd, o->rel_record, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	o->record_fd = openat(o->data_root_fd, o->rel_record,
+			      O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (o->record_fd < 0)
 		return err_sys(e, "open '%s'", o->rel_record);
 	if (pwrite(o->record_fd, empty, sizeof empty, 0) != sizeof empty)
@@ -88,7 +90,8 @@ static void opening_work(void *ctx)
 
 static struct str_list lowers_of(const struct image *image, struct arena *a)
 {
-	struct str_list l = { .v = arena_new_array(a, char *, image->n_layers + 1), .n = image->n_layers };
+	struct str_list l = { .v = arena_new_array(a, char *, image->n_layers + 1),
+			      .n = image->n_layers };
 
 	for (size_t i = 0; i < l.n; i++)
 		l.v[i] = arena_strdup(a, image->layers[l.n - 1 - i].dir);
@@ -98,11 +101,17 @@ static struct str_list lowers_of(const struct image *image, struct arena *a)
 static int make_document(struct container *c, struct opening *o, int *ret_fd, struct err *e)
 {
 	const struct engine *eng = c->eng;
-	const struct bundle_host host = { .hostname = eng->host.hostname, .caps = eng->host.caps,
-					  .devices = o->devices, .n_devices = o->n_devices };
+	const struct bundle_host host = { .hostname = eng->host.hostname,
+					  .caps = eng->host.caps,
+					  .devices = o->devices,
+					  .n_devices = o->n_devices };
 	char rel[CONTAINER_REL_MAX];
-	struct bundle_input in = { .id = c->id, .options = c->opt, .host = &host, .data_root = eng->cfg.data_root,
-				   .container_dir = c->dir, .cgroup_parent = eng->cfg.cgroup_parent,
+	struct bundle_input in = { .id = c->id,
+				   .options = c->opt,
+				   .host = &host,
+				   .data_root = eng->cfg.data_root,
+				   .container_dir = c->dir,
+				   .cgroup_parent = eng->cfg.cgroup_parent,
 				   .log_path = c->log_path };
 	AUTO_STRBUF struct strbuf text = { 0 };
 	struct launch_spec *spec;
@@ -118,7 +127,8 @@ static int make_document(struct container *c, struct opening *o, int *ret_fd, st
 		return -1;
 	json_emit(&launch_spec_schema, spec, &text);
 	if (text.len > LAUNCH_MAX_BYTES)
-		return err_set(e, ERR_INVALID, "the launch document is larger than %u bytes", LAUNCH_MAX_BYTES);
+		return err_set(e, ERR_INVALID, "the launch document is larger than %u bytes",
+			       LAUNCH_MAX_BYTES);
 	return fd_memfd_sealed("launch", text.data, text.len, ret_fd, e);
 }
 
@@ -165,7 +175,10 @@ static int opening_begin(struct container *c, struct err *e)
 	char rel[CONTAINER_REL_MAX];
 	int rc;
 
-	*o = (struct opening){ .c = c, .arena = arena_new(), .data_root_fd = c->eng->cfg.data_root_fd, .record_fd = -1 };
+	*o = (struct opening){ .c = c,
+			       .arena = arena_new(),
+			       .data_root_fd = c->eng->cfg.data_root_fd,
+			       .record_fd = -1 };
 	container_rel_dir(c->id, rel);
 	snprintf(o->rel_record, sizeof o->rel_record, "%s/exit", rel);
 	o->wants_devices = c->opt->host->privileged;
@@ -203,7 +216,8 @@ void container_begin(struct container *c, bool is_policy)
 	struct container_priv *p = c->priv;
 	struct err e = { 0 };
 
-	BUG(p->is_settling || p->monitor, "container '%s' begins before its last run has settled", c->name);
+	BUG(p->is_settling || p->monitor, "container '%s' begins before its last run has settled",
+	    c->name);
 	p->wants_start = false;
 	p->is_policy_start = is_policy;
 	if (!is_policy) {
@@ -245,7 +259,7 @@ void container_on_started(struct container *c, const struct exit_record *rec, in
 {
 	struct err e = { 0 };
 
-	if (c->state != CT_STARTING) {   /* adopted: known already */
+	if (c->state != CT_STARTING) { /* adopted: known already */
 		close_fd(&pidfd);
 		container_watch_over(c);
 		return;
@@ -288,7 +302,8 @@ static void failed_committed(void *ctx, const struct err *err)
 /* The words by which clients know 127 and 126. */
 static const char *exit_code_words(int32_t exit_code, const char *msg)
 {
-	if (exit_code == 127 && !strstr(msg, "executable file not found") && !strstr(msg, "no such file or directory"))
+	if (exit_code == 127 && !strstr(msg, "executable file not found") &&
+	    !strstr(msg, "no such file or directory"))
 		return ": executable file not found in $PATH";
 	if (exit_code == 126 && !strstr(msg, "permission denied"))
 		return ": permission denied";
@@ -303,9 +318,9 @@ void container_on_failed(struct container *c, int32_t exit_code, const struct er
 
 	if (c->state != CT_STARTING)
 		return;
-	c->exit_code = exit_code == 125 ? 128 : exit_code;   /* 125 is what the client makes of it */
-	snprintf(c->error, sizeof c->error, "failed to start container '%s': %.380s%s", c->name, why->msg,
-		 exit_code_words(exit_code, why->msg));
+	c->exit_code = exit_code == 125 ? 128 : exit_code; /* 125 is what the client makes of it */
+	snprintf(c->error, sizeof c->error, "failed to start container '%s': %.380s%s", c->name,
+		 why->msg, exit_code_words(exit_code, why->msg));
 	p->is_settling = true;
 	p->is_end_committed = false;
 	container_stop_over(c);
@@ -338,7 +353,8 @@ static void on_exited(void *ctx, const struct msg_exited *m)
 	if (ct_is_live(c->state))
 		container_on_exited(c, &m->record);
 	else
-		monitor_release(c->priv->monitor);   /* known already: its release was lost with an earlier kilnd */
+		monitor_release(
+			c->priv->monitor); /* known already: its release was lost with an earlier kilnd */
 }
 
 static void on_detached(void *ctx)
@@ -364,9 +380,11 @@ const struct monitor_handlers container_monitor_handlers = {
 static int can_start(const struct container *c, struct err *e)
 {
 	if (c->is_paused)
-		return err_set(e, ERR_CONFLICT, "cannot start a paused container, try unpause instead");
+		return err_set(e, ERR_CONFLICT,
+			       "cannot start a paused container, try unpause instead");
 	if (c->is_removing || c->is_dead || c->priv->wants_removal)
-		return err_set(e, ERR_CONFLICT, "container is marked for removal and cannot be started");
+		return err_set(e, ERR_CONFLICT,
+			       "container is marked for removal and cannot be started");
 	return 0;
 }
 

@@ -19,7 +19,7 @@ const char *status_duration(int64_t ns, char out[32])
 {
 	long long s = ns / CLOCK_NS_PER_SEC;
 	long long minutes = s / MINUTE_S;
-	long long hours = (s + HOUR_S / 2) / HOUR_S;     /* rounded, as docker does */
+	long long hours = (s + HOUR_S / 2) / HOUR_S; /* rounded, as docker does */
 
 	if (s < 1)
 		snprintf(out, 32, "Less than a second");
@@ -51,10 +51,14 @@ static const char *health_words(const struct container *c)
 	if (!c->has_healthcheck)
 		return "";
 	switch (c->health) {
-	case HEALTH_STARTING: return " (health: starting)";
-	case HEALTH_HEALTHY: return " (healthy)";
-	case HEALTH_UNHEALTHY: return " (unhealthy)";
-	case HEALTH_NONE: return "";
+	case HEALTH_STARTING:
+		return " (health: starting)";
+	case HEALTH_HEALTHY:
+		return " (healthy)";
+	case HEALTH_UNHEALTHY:
+		return " (unhealthy)";
+	case HEALTH_NONE:
+		return "";
 	}
 	return "";
 }
@@ -102,7 +106,8 @@ static bool health_is_warm(const struct container *c, char ret_why[256])
 	if (c->health == HEALTH_STARTING)
 		snprintf(ret_why, 256, "its health check has not succeeded yet");
 	else
-		snprintf(ret_why, 256, "unhealthy: %d checks failed in a row", c->health_failing_streak);
+		snprintf(ret_why, 256, "unhealthy: %d checks failed in a row",
+			 c->health_failing_streak);
 	return false;
 }
 
@@ -114,7 +119,8 @@ bool container_is_warm(const struct container *c, char ret_why[256])
 	if (c->state == CT_STANDBY)
 		return true;
 	if (c->is_restarting)
-		snprintf(ret_why, 256, "restarting: it exited with code %d, restart %d", c->exit_code, c->restart_count);
+		snprintf(ret_why, 256, "restarting: it exited with code %d, restart %d",
+			 c->exit_code, c->restart_count);
 	else if (c->state == CT_EXITED && c->error[0])
 		snprintf(ret_why, 256, "%.250s", c->error);
 	else if (c->state == CT_EXITED)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stopping is an intent: what is desired is committed, the signal is sent by pidfd, and a timer sends SIGKILL. The end
- * itself is container_end.c's. Concurrent stops share one: the earliest deadline counts.
+ * Stopping is an intent: what is desired is committed, the signal is sent by pidfd, and a timer
+ * sends SIGKILL. The end itself is container_end.c's. Concurrent stops share one: the earliest
+ * deadline counts.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +16,7 @@
 #include "daemon/engine/container_impl.h"
 
 #define DEFAULT_TIMEOUT_SEC 10
-#define KILL_WAIT_MS        30000    /* after SIGKILL; longer means that the kernel cannot end it */
+#define KILL_WAIT_MS        30000 /* after SIGKILL; longer means that the kernel cannot end it */
 
 static const struct err no_error;
 
@@ -29,7 +30,8 @@ int container_stop_signal(const struct container *c)
 
 static int not_running(const struct container *c, struct err *e)
 {
-	return err_set(e, ERR_CONFLICT, "Cannot kill container: %s: Container %s is not running", c->name, c->id);
+	return err_set(e, ERR_CONFLICT, "Cannot kill container: %s: Container %s is not running",
+		       c->name, c->id);
 }
 
 int container_signal(struct container *c, int signo, struct err *e)
@@ -59,15 +61,15 @@ static void on_stop_timer(void *ctx)
 	if (!p->is_stopping)
 		return;
 	if (p->was_stop_killed) {
-		err_set(&e, ERR_SYSTEM, "container %s: it did not end within %d s of SIGKILL", c->id,
-			KILL_WAIT_MS / 1000);
+		err_set(&e, ERR_SYSTEM, "container %s: it did not end within %d s of SIGKILL",
+			c->id, KILL_WAIT_MS / 1000);
 		call_answer(&p->stops, &e, false);
 		call_answer(&p->removes, &e, false);
 		return;
 	}
 	p->was_stop_killed = true;
 	loop_timer_start(p->stop_timer, KILL_WAIT_MS, 0);
-	container_signal(c, SIGKILL, ERR_IGNORED);   /* it may have ended just now */
+	container_signal(c, SIGKILL, ERR_IGNORED); /* it may have ended just now */
 }
 
 static void start_timer(struct container *c, int64_t ms)
@@ -99,7 +101,7 @@ static void stop_committed(void *ctx, const struct err *err)
 {
 	struct container *c = ctx;
 
-	(void)err;                       /* logged; the stop goes on, a reboot may start it again */
+	(void)err; /* logged; the stop goes on, a reboot may start it again */
 	container_stop_resume(c);
 }
 
@@ -177,7 +179,8 @@ static void stopped_by_hand(struct container *c)
 
 /* ---- the requests ---- */
 
-void container_stop(struct container *c, int signo, int64_t timeout_sec, container_changed_fn done, void *ctx)
+void container_stop(struct container *c, int signo, int64_t timeout_sec, container_changed_fn done,
+		    void *ctx)
 {
 	struct container_priv *p = c->priv;
 
@@ -186,7 +189,7 @@ void container_stop(struct container *c, int signo, int64_t timeout_sec, contain
 		return;
 	}
 	stopped_by_hand(c);
-	p->wants_start = false;          /* a restart under way stops half-way */
+	p->wants_start = false; /* a restart under way stops half-way */
 	if (c->state == CT_RESTARTING) {
 		call_add_changed(&p->stops, done, ctx);
 		container_cancel_backoff(c);
@@ -198,7 +201,8 @@ void container_stop(struct container *c, int signo, int64_t timeout_sec, contain
 	}
 }
 
-void container_restart(struct container *c, int signo, int64_t timeout_sec, engine_done_fn done, void *ctx)
+void container_restart(struct container *c, int signo, int64_t timeout_sec, engine_done_fn done,
+		       void *ctx)
 {
 	struct container_priv *p = c->priv;
 	struct err e = { 0 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waiting for a container: not-running, next-exit, removed. A registration is called once, never from inside
- * container_wait(), and belongs to its maker until then.
+ * Waiting for a container: not-running, next-exit, removed. A registration is called once, never
+ * from inside container_wait(), and belongs to its maker until then.
  */
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@
 
 struct wait_reg {
 	struct wait_reg *next;
-	struct container *c;             /* NULL: out of the list, about to be called or cancelled */
+	struct container *c; /* NULL: out of the list, about to be called or cancelled */
 	enum wait_condition cond;
 	void (*fn)(void *ctx, int32_t exit_code, const char *error);
 	void *ctx;
@@ -42,11 +42,13 @@ static void reg_call_later(void *ctx)
 
 static bool is_over(const struct container *c)
 {
-	return c->state == CT_CREATED || c->state == CT_EXITED || c->state == CT_REMOVING || c->state == CT_DEAD;
+	return c->state == CT_CREATED || c->state == CT_EXITED || c->state == CT_REMOVING ||
+	       c->state == CT_DEAD;
 }
 
 struct wait_reg *container_wait(struct container *c, enum wait_condition cond,
-				void (*fn)(void *ctx, int32_t exit_code, const char *error), void *ctx)
+				void (*fn)(void *ctx, int32_t exit_code, const char *error),
+				void *ctx)
 {
 	struct wait_reg *w = xcalloc(1, sizeof *w);
 
@@ -65,7 +67,7 @@ void container_wait_cancel(struct wait_reg *w)
 {
 	if (!w)
 		return;
-	if (!w->c) {                     /* reg_call_later() is under way and frees it */
+	if (!w->c) { /* reg_call_later() is under way and frees it */
 		w->is_cancelled = true;
 		return;
 	}

@@ -62,13 +62,15 @@ static const struct launcher_handlers launcher_handlers = {
 static int make_dirs(const struct engine_config *cfg, struct err *e)
 {
 	if (path_mkdirs(cfg->data_root_fd, "containers", 0700, e) < 0 ||
-	    path_mkdirs(cfg->exec_root_fd, "l", 0700, e) < 0 || path_mkdirs(cfg->exec_root_fd, "c", 0700, e) < 0 ||
+	    path_mkdirs(cfg->exec_root_fd, "l", 0700, e) < 0 ||
+	    path_mkdirs(cfg->exec_root_fd, "c", 0700, e) < 0 ||
 	    path_mkdirs(cfg->exec_root_fd, "x", 0700, e) < 0)
 		return -1;
 	return 0;
 }
 
-int engine_new(const struct engine_config *cfg, struct loop *l, struct state *s, struct engine **ret, struct err *e)
+int engine_new(const struct engine_config *cfg, struct loop *l, struct state *s,
+	       struct engine **ret, struct err *e)
 {
 	struct engine *eng = xcalloc(1, sizeof *eng);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the modules of the engine share behind its back: the engine's own struct and the parts that it makes
- * and frees. Doors never include this. Loop thread only.
+ * What the modules of the engine share behind its back: the engine's own struct and the parts that
+ * it makes and frees. Doors never include this. Loop thread only.
  */
 #pragma once
 
@@ -54,7 +54,8 @@ struct events *events_new(void);
 void events_free(struct events *evs);
 
 /**
- * images_new() - Load images, tags and layers from the store, and remove blobs and layers that none needs
+ * images_new() - Load images, tags and layers from the store, and remove blobs and layers that none
+ * needs
  * @eng: keeps; data root and store are set, containers are not loaded yet
  * Return: 0, or -1 with @e set
  */

@@ -2,9 +2,10 @@
 /*
  * Execs, as docker has them: created, started once, looked at afterwards.
  *
- * The exit code is in memory before the monitor is released, and the monitor keeps the client's connection until then: so
- * a client that asks after the end of its stream gets the code. kilnd keeps a copy of the connection until it is known
- * whether the program runs, to write into it why not. Done execs are kept for a while.
+ * The exit code is in memory before the monitor is released, and the monitor keeps the client's
+ * connection until then: so a client that asks after the end of its stream gets the code. kilnd
+ * keeps a copy of the connection until it is known whether the program runs, to write into it why
+ * not. Done execs are kept for a while.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,10 +21,10 @@
 #include "daemon/engine/exec_run.h"
 #include "daemon/engine/names.h"
 
-#define DONE_KEEP_NS   (600 * CLOCK_NS_PER_SEC)
-#define DONE_KEEP_MAX  256
+#define DONE_KEEP_NS      (600 * CLOCK_NS_PER_SEC)
+#define DONE_KEEP_MAX     256
 #define PER_CONTAINER_MAX 1024
-#define LOST_CODE      255
+#define LOST_CODE         255
 
 static const struct err no_error;
 
@@ -42,7 +43,7 @@ static void exec_free(struct exec *x)
 	struct err e = { 0 };
 
 	err_set(&e, ERR_CONFLICT, "Container %s is not running", x->c->id);
-	answer(x, &e);                   /* whoever still waits for its start */
+	answer(x, &e); /* whoever still waits for its start */
 	for (struct exec **at = &x->c->eng->first_exec; *at; at = &(*at)->priv->next) {
 		if (*at != x)
 			continue;
@@ -113,9 +114,11 @@ static int can_run(const struct container *c, struct err *e)
 {
 	if (c->is_restarting)
 		return err_set(e, ERR_CONFLICT,
-			       "Container %s is restarting, wait until the container is running", c->id);
+			       "Container %s is restarting, wait until the container is running",
+			       c->id);
 	if (c->is_paused)
-		return err_set(e, ERR_CONFLICT, "Container %s is paused, unpause the container before exec", c->id);
+		return err_set(e, ERR_CONFLICT,
+			       "Container %s is paused, unpause the container before exec", c->id);
 	if (c->state != CT_RUNNING)
 		return err_set(e, ERR_CONFLICT, "Container %s is not running", c->id);
 	return 0;
@@ -168,7 +171,8 @@ static struct exec *exec_new(struct container *c, const struct exec_options *opt
 	return x;
 }
 
-int exec_create(struct container *c, const struct exec_options *opt, struct exec **ret, struct err *e)
+int exec_create(struct container *c, const struct exec_options *opt, struct exec **ret,
+		struct err *e)
 {
 	const char *ids[PER_CONTAINER_MAX];
 	char id[65];
@@ -179,7 +183,8 @@ int exec_create(struct container *c, const struct exec_options *opt, struct exec
 	if (can_run(c, e) < 0)
 		return -1;
 	if (container_exec_ids(c, ids, PER_CONTAINER_MAX) == PER_CONTAINER_MAX)
-		return err_set(e, ERR_CONFLICT, "container %s has %d execs already", c->id, PER_CONTAINER_MAX);
+		return err_set(e, ERR_CONFLICT, "container %s has %d execs already", c->id,
+			       PER_CONTAINER_MAX);
 	*ret = exec_new(c, opt, name_random_id(id));
 	command_event(*ret, "exec_create");
 	return 0;
@@ -221,8 +226,14 @@ static void write_failure(struct exec *x, const char *text)
 {
 	AUTO_STRBUF struct strbuf out = { 0 };
 	size_t n = strlen(text) + 2;
-	const unsigned char frame[8] = { 1, 0, 0, 0, (unsigned char)(n >> 24), (unsigned char)(n >> 16),
-					 (unsigned char)(n >> 8), (unsigned char)n };
+	const unsigned char frame[8] = { 1,
+					 0,
+					 0,
+					 0,
+					 (unsigned char)(n >> 24),
+					 (unsigned char)(n >> 16),
+					 (unsigned char)(n >> 8),
+					 (unsigned char)n };
 
 	if (x->priv->client_fd < 0)
 		return;
@@ -313,8 +324,14 @@ static const struct jschema memory_schema = J_SCHEMA(struct memory, "exec record
 static void remember(const struct exec *x)
 {
 	const struct exec_options *o = x->opt;
-	const struct memory m = { (char *)(uintptr_t)x->c->id, o->attach_stdin, o->attach_stdout, o->attach_stderr,
-				  o->tty, o->privileged, o->cmd, o->user };
+	const struct memory m = { (char *)(uintptr_t)x->c->id,
+				  o->attach_stdin,
+				  o->attach_stdout,
+				  o->attach_stderr,
+				  o->tty,
+				  o->privileged,
+				  o->cmd,
+				  o->user };
 	AUTO_STRBUF struct strbuf text = { 0 };
 	char name[CONTAINER_REL_MAX];
 	struct err e = { 0 };
@@ -343,9 +360,15 @@ bool exec_adopt(struct engine *eng, const char *id, int fd)
 	m = obj;
 	if (container_find(eng, m->container_id, &c, ERR_IGNORED) < 0)
 		return false;
-	x = exec_new(c, &(struct exec_options){ .attach_stdin = m->attach_stdin, .attach_stdout = m->attach_stdout,
-						.attach_stderr = m->attach_stderr, .tty = m->tty,
-						.privileged = m->privileged, .cmd = m->cmd, .user = m->user }, id);
+	x = exec_new(c,
+		     &(struct exec_options){ .attach_stdin = m->attach_stdin,
+					     .attach_stdout = m->attach_stdout,
+					     .attach_stderr = m->attach_stderr,
+					     .tty = m->tty,
+					     .privileged = m->privileged,
+					     .cmd = m->cmd,
+					     .user = m->user },
+		     id);
 	x->priv->has_started = true;
 	x->is_running = true;
 	x->priv->run = exec_run_adopt(eng, id, fd, &exec_handlers, x);
@@ -354,22 +377,34 @@ bool exec_adopt(struct engine *eng, const char *id, int fd)
 
 /* ---- start ---- */
 
-static void attach(struct exec *x, int fd, unsigned flags, const char *detach_keys, const void *prefix, size_t n_prefix)
+static void attach(struct exec *x, int fd, unsigned flags, const char *detach_keys,
+		   const void *prefix, size_t n_prefix)
 {
-	const struct monitor_attach what = { .fd = fd, .flags = flags, .detach_keys = detach_keys,
-					     .prefix = prefix, .n_prefix = n_prefix };
+	const struct monitor_attach what = { .fd = fd,
+					     .flags = flags,
+					     .detach_keys = detach_keys,
+					     .prefix = prefix,
+					     .n_prefix = n_prefix };
 
 	exec_run_attach(x->priv->run, &what);
 }
 
-void exec_start(struct exec *x, int fd, unsigned flags, const char *detach_keys, const void *prefix, size_t n_prefix,
-		bool tty, uint16_t height, uint16_t width, engine_done_fn done, void *ctx)
+void exec_start(struct exec *x, int fd, unsigned flags, const char *detach_keys, const void *prefix,
+		size_t n_prefix, bool tty, uint16_t height, uint16_t width, engine_done_fn done,
+		void *ctx)
 {
 	const struct exec_options *o = x->opt;
 	const struct bundle_exec_input in = {
-		.id = x->id, .cmd = &o->cmd, .env = &o->env, .user = o->user, .working_dir = o->working_dir,
-		.tty = tty, .open_stdin = o->attach_stdin && fd >= 0, .privileged = o->privileged,
-		.height = height ? height : o->height, .width = width ? width : o->width,
+		.id = x->id,
+		.cmd = &o->cmd,
+		.env = &o->env,
+		.user = o->user,
+		.working_dir = o->working_dir,
+		.tty = tty,
+		.open_stdin = o->attach_stdin && fd >= 0,
+		.privileged = o->privileged,
+		.height = height ? height : o->height,
+		.width = width ? width : o->width,
 	};
 	AUTO_CLOSE int client_fd = fd;
 	struct err e = { 0 };
@@ -381,7 +416,8 @@ void exec_start(struct exec *x, int fd, unsigned flags, const char *detach_keys,
 	/* The connection has two owners until the program runs: the monitor, and we for the text of a failure. */
 	if (client_fd >= 0)
 		x->priv->client_fd = fcntl(client_fd, F_DUPFD_CLOEXEC, 3);
-	if (can_run(x->c, &e) < 0 || exec_run_begin(x->c, &in, &exec_handlers, x, &x->priv->run, &e) < 0) {
+	if (can_run(x->c, &e) < 0 ||
+	    exec_run_begin(x->c, &in, &exec_handlers, x, &x->priv->run, &e) < 0) {
 		start_failed(x, 125, &e);
 		return;
 	}

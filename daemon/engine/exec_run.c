@@ -16,16 +16,16 @@
 #include "daemon/engine/launcher.h"
 
 #define RECORD_TICK_MS 50
-#define RECORD_TICKS   40        /* 2 s without a living process and without a record: lost */
+#define RECORD_TICKS   40 /* 2 s without a living process and without a record: lost */
 
 struct exec_run {
 	struct exec_run *next;
 	struct engine *eng;
 	char id[65];
-	const struct exec_run_handlers *handlers;   /* NULL: abandoned */
+	const struct exec_run_handlers *handlers; /* NULL: abandoned */
 	void *ctx;
-	struct monitor *monitor;         /* NULL: gone */
-	struct loop_timer *timer;        /* reads the record when the monitor has died */
+	struct monitor *monitor;  /* NULL: gone */
+	struct loop_timer *timer; /* reads the record when the monitor has died */
 	unsigned n_ticks;
 	bool is_over;
 };
@@ -179,7 +179,8 @@ bool exec_run_orphan_exited(struct engine *eng, const char *id)
 
 /* ---- beginning ---- */
 
-static struct exec_run *run_new(struct engine *eng, const char *id, int fd, const struct exec_run_handlers *h, void *ctx)
+static struct exec_run *run_new(struct engine *eng, const char *id, int fd,
+				const struct exec_run_handlers *h, void *ctx)
 {
 	struct exec_run *x = xcalloc(1, sizeof *x);
 
@@ -190,7 +191,8 @@ static struct exec_run *run_new(struct engine *eng, const char *id, int fd, cons
 	return x;
 }
 
-struct exec_run *exec_run_adopt(struct engine *eng, const char *id, int fd, const struct exec_run_handlers *h, void *ctx)
+struct exec_run *exec_run_adopt(struct engine *eng, const char *id, int fd,
+				const struct exec_run_handlers *h, void *ctx)
 {
 	struct exec_run *x = run_new(eng, id, fd, h, ctx);
 
@@ -212,7 +214,8 @@ static int make_record(struct engine *eng, const char *id, int *ret_fd, struct e
 	return 0;
 }
 
-static int make_document(struct container *c, const struct bundle_exec_input *asked, int *ret_fd, struct err *e)
+static int make_document(struct container *c, const struct bundle_exec_input *asked, int *ret_fd,
+			 struct err *e)
 {
 	const struct engine *eng = c->eng;
 	const struct bundle_host host = { .hostname = eng->host.hostname, .caps = eng->host.caps };
@@ -233,12 +236,14 @@ static int make_document(struct container *c, const struct bundle_exec_input *as
 		return -1;
 	json_emit(&exec_spec_schema, spec, &text);
 	if (text.len > LAUNCH_MAX_BYTES)
-		return err_set(e, ERR_INVALID, "the exec document is larger than %u bytes", LAUNCH_MAX_BYTES);
+		return err_set(e, ERR_INVALID, "the exec document is larger than %u bytes",
+			       LAUNCH_MAX_BYTES);
 	return fd_memfd_sealed("exec", text.data, text.len, ret_fd, e);
 }
 
-int exec_run_begin(struct container *c, const struct bundle_exec_input *in, const struct exec_run_handlers *h, void *ctx,
-		   struct exec_run **ret, struct err *e)
+int exec_run_begin(struct container *c, const struct bundle_exec_input *in,
+		   const struct exec_run_handlers *h, void *ctx, struct exec_run **ret,
+		   struct err *e)
 {
 	AUTO_CLOSE int spec_fd = -1, record_fd = -1, pidfd = -1;
 	int pair[2] = { -1, -1 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One process that the launcher makes inside a running container: what exec and health checks stand on.
+ * One process that the launcher makes inside a running container: what exec and health checks stand
+ * on.
  *
- * A run is over after failed, exited or lost, one of which is called once. An abandoned run goes on without its
- * owner until it has ended, so that its monitor is always released. Loop thread only.
+ * A run is over after failed, exited or lost, one of which is called once. An abandoned run goes on
+ * without its owner until it has ended, so that its monitor is always released. Loop thread only.
  */
 #pragma once
 
@@ -30,7 +31,8 @@ int exec_run_begin(struct container *c, const struct bundle_exec_input *in, cons
 		   struct exec_run **ret, struct err *e);
 
 /**
- * exec_run_adopt() - Take over what the kilnd before us began; abandoned from birth, unless @h is given
+ * exec_run_adopt() - Take over what the kilnd before us began; abandoned from birth, unless @h is
+ * given
  * @fd: takes; connected to its monitor
  * Return: borrowed
  */

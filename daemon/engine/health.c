@@ -32,16 +32,19 @@ bool health_check_of(const struct container_options *o, struct opt_healthcheck *
 	return true;
 }
 
-static struct str_list list_join(const struct str_list *a, const struct str_list *b, struct arena *arena)
+static struct str_list list_join(const struct str_list *a, const struct str_list *b,
+				 struct arena *arena)
 {
-	struct str_list out = { .v = arena_new_array(arena, char *, a->n + b->n + 1), .n = a->n + b->n };
+	struct str_list out = { .v = arena_new_array(arena, char *, a->n + b->n + 1),
+				.n = a->n + b->n };
 
 	for (size_t i = 0; i < out.n; i++)
 		out.v[i] = i < a->n ? a->v[i] : b->v[i - a->n];
 	return out;
 }
 
-struct str_list health_args(const struct container_options *o, const struct opt_healthcheck *hc, struct arena *a)
+struct str_list health_args(const struct container_options *o, const struct opt_healthcheck *hc,
+			    struct arena *a)
 {
 	static char *const sh[] = { (char *)"/bin/sh", (char *)"-c" };
 	const struct str_list default_shell = { .v = (char **)(uintptr_t)sh, .n = 2 };
@@ -55,7 +58,8 @@ struct str_list health_args(const struct container_options *o, const struct opt_
 	return none;
 }
 
-int64_t health_delay_ns(const struct opt_healthcheck *hc, enum health_state now, int64_t since_start_ns)
+int64_t health_delay_ns(const struct opt_healthcheck *hc, enum health_state now,
+			int64_t since_start_ns)
 {
 	if (now == HEALTH_STARTING && since_start_ns < hc->start_period_ns)
 		return hc->start_interval_ns;
@@ -65,7 +69,8 @@ int64_t health_delay_ns(const struct opt_healthcheck *hc, enum health_state now,
 static void log_result(struct container *c, const struct health_result *r)
 {
 	if (c->n_health_log == HEALTH_LOG_MAX) {
-		memmove(c->health_log, c->health_log + 1, sizeof c->health_log - sizeof c->health_log[0]);
+		memmove(c->health_log, c->health_log + 1,
+			sizeof c->health_log - sizeof c->health_log[0]);
 		c->n_health_log--;
 	}
 	c->health_log[c->n_health_log++] = *r;
@@ -111,7 +116,8 @@ int health_action_of(const struct container_options *o, enum health_action *ret,
 		*ret = i;
 		return 0;
 	}
-	return err_set(e, ERR_INVALID, "label " HEALTH_ACTION_LABEL ": '%.64s' is not none, restart or kill", value);
+	return err_set(e, ERR_INVALID,
+		       "label " HEALTH_ACTION_LABEL ": '%.64s' is not none, restart or kill", value);
 }
 
 const char *health_state_name(enum health_state s)
@@ -157,11 +163,13 @@ const char *health_duration(int64_t ns, char out[40])
 	else if (minutes == 0)
 		print_fraction(out, 40, ns, CLOCK_NS_PER_SEC, "s");
 	else {
-		print_fraction(seconds, sizeof seconds, ns % (60 * CLOCK_NS_PER_SEC), CLOCK_NS_PER_SEC, "s");
+		print_fraction(seconds, sizeof seconds, ns % (60 * CLOCK_NS_PER_SEC),
+			       CLOCK_NS_PER_SEC, "s");
 		if (minutes < 60)
 			snprintf(out, 40, "%lldm%s", (long long)minutes, seconds);
 		else
-			snprintf(out, 40, "%lldh%lldm%s", (long long)(minutes / 60), (long long)(minutes % 60), seconds);
+			snprintf(out, 40, "%lldh%lldm%s", (long long)(minutes / 60),
+				 (long long)(minutes % 60), seconds);
 	}
 	return out;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Health checks: when to probe, what to run, and what a result means. The first half is pure (time is a
- * parameter); the second runs probes in containers, on the loop thread.
+ * Health checks: when to probe, what to run, and what a result means. The first half is pure (time
+ * is a parameter); the second runs probes in containers, on the loop thread.
  *
- * An unhealthy container is acted on when its own label kiln.health.on-failure says so; docker only tells.
+ * An unhealthy container is acted on when its own label kiln.health.on-failure says so; docker only
+ * tells.
  *
  * Spec: Docker Engine API 1.51, HealthConfig; moby daemon/health.go
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Running probes: one timer and at most one probe for each container that runs and has a check. A probe's time-out is the
- * monitor's business; the timer here only watches that an answer comes at all.
+ * Running probes: one timer and at most one probe for each container that runs and has a check. A
+ * probe's time-out is the monitor's business; the timer here only watches that an answer comes at
+ * all.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,19 +17,20 @@
 #include "daemon/engine/health.h"
 #include "daemon/engine/names.h"
 
-#define ANSWER_GRACE_MS 10000    /* beyond the time-out: then the monitor is taken for dead */
+#define ANSWER_GRACE_MS 10000 /* beyond the time-out: then the monitor is taken for dead */
 
 struct health_run {
 	struct container *c;
-	struct loop_timer *timer;        /* the next probe, or the end of patience with this one */
-	struct exec_run *probe;          /* NULL between probes */
+	struct loop_timer *timer; /* the next probe, or the end of patience with this one */
+	struct exec_run *probe;   /* NULL between probes */
 	int64_t probe_started_wall_ns;
 };
 
 static void wait_for_next(struct health_run *h)
 {
 	const struct container *c = h->c;
-	int64_t delay_ns = health_delay_ns(&c->healthcheck, c->health, clock_wall_ns() - c->started_wall_ns);
+	int64_t delay_ns =
+		health_delay_ns(&c->healthcheck, c->health, clock_wall_ns() - c->started_wall_ns);
 	int64_t ms = delay_ns / 1000000;
 
 	loop_timer_start(h->timer, ms > 0 ? (uint64_t)ms : 1, 0);
@@ -49,10 +51,11 @@ static void act(struct container *c)
 	health_action_of(c->opt, &action, ERR_IGNORED);
 	if (action == HEALTH_DO_NOTHING || c->priv->is_stopping)
 		return;
-	log_warn("container '%s' is unhealthy: %s", c->name, action == HEALTH_DO_KILL ? "killing it" : "restarting it");
+	log_warn("container '%s' is unhealthy: %s", c->name,
+		 action == HEALTH_DO_KILL ? "killing it" : "restarting it");
 	if (action == HEALTH_DO_RESTART)
 		container_restart(c, 0, INT64_MIN, restarted, NULL);
-	else if (container_signal(c, SIGKILL, &e) < 0)   /* not by hand: the restart policy goes on */
+	else if (container_signal(c, SIGKILL, &e) < 0) /* not by hand: the restart policy goes on */
 		log_warn("container '%s': %s", c->name, e.msg);
 }
 
@@ -69,7 +72,7 @@ static void take(struct health_run *h, const struct health_result *r)
 	snprintf(action, sizeof action, "health_status: %s", health_state_name(c->health));
 	container_event(c, action, NULL, NULL);
 	if (c->health == HEALTH_UNHEALTHY)
-		act(c);                  /* may end this container's health */
+		act(c); /* may end this container's health */
 }
 
 static void result_begin(const struct health_run *h, int32_t exit_code, struct health_result *r)
@@ -95,8 +98,8 @@ static void take_timeout(struct health_run *h, const struct msg_exited *m)
 	int n_captured = m ? (int)m->n_captured : 0;
 
 	health_duration(h->c->healthcheck.timeout_ns, duration);
-	snprintf(text, sizeof text, "Health check exceeded timeout (%s)%s%.*s", duration, n_captured ? ": " : "",
-		 n_captured, n_captured ? m->captured : "");
+	snprintf(text, sizeof text, "Health check exceeded timeout (%s)%s%.*s", duration,
+		 n_captured ? ": " : "", n_captured, n_captured ? m->captured : "");
 	take_text(h, text);
 }
 
@@ -154,12 +157,18 @@ static int begin_probe(struct health_run *h, struct err *e)
 	const struct str_list no_env = { 0 };
 	char id[65];
 	const struct bundle_exec_input in = {
-		.id = name_random_id(id), .cmd = &args, .env = &no_env, .user = "", .working_dir = "",
-		.capture_bytes = HEALTH_OUTPUT_MAX, .timeout_ms = (uint64_t)(hc->timeout_ns + 999999) / 1000000,
+		.id = name_random_id(id),
+		.cmd = &args,
+		.env = &no_env,
+		.user = "",
+		.working_dir = "",
+		.capture_bytes = HEALTH_OUTPUT_MAX,
+		.timeout_ms = (uint64_t)(hc->timeout_ns + 999999) / 1000000,
 	};
 
 	if (args.n == 0)
-		return err_set(e, ERR_INVALID, "Unknown healthcheck type '%s' (expected 'CMD')", hc->test.v[0]);
+		return err_set(e, ERR_INVALID, "Unknown healthcheck type '%s' (expected 'CMD')",
+			       hc->test.v[0]);
 	return exec_run_begin(h->c, &in, &probe_handlers, h, &h->probe, e);
 }
 
@@ -177,7 +186,8 @@ static void on_timer(void *ctx)
 		return;
 	}
 	h->probe_started_wall_ns = clock_wall_ns();
-	loop_timer_start(h->timer, (uint64_t)(h->c->healthcheck.timeout_ns / 1000000) + ANSWER_GRACE_MS, 0);
+	loop_timer_start(h->timer,
+			 (uint64_t)(h->c->healthcheck.timeout_ns / 1000000) + ANSWER_GRACE_MS, 0);
 	if (begin_probe(h, &e) < 0)
 		take_text(h, e.msg);
 }
@@ -210,5 +220,5 @@ void health_end(struct container *c)
 	loop_timer_free(h->timer);
 	exec_run_abandon(h->probe);
 	free(h);
-	c->health = HEALTH_UNHEALTHY;    /* as docker says of what does not run */
+	c->health = HEALTH_UNHEALTHY; /* as docker says of what does not run */
 }

@@ -14,8 +14,8 @@
 #include "base/own.h"
 #include "base/str.h"
 
-#define DEVICES_MAX    4096
-#define DEVICES_DEPTH  8
+#define DEVICES_MAX   4096
+#define DEVICES_DEPTH 8
 
 /* Our own bounding set: what a container can be given, at most. */
 static uint64_t read_caps(void)
@@ -41,7 +41,7 @@ void host_facts_read(struct host_facts *ret)
 
 struct walk {
 	struct arena *arena;
-	struct oci_device *found;        /* malloc'd, DEVICES_MAX */
+	struct oci_device *found; /* malloc'd, DEVICES_MAX */
 	size_t n;
 };
 
@@ -63,7 +63,8 @@ static void add_device(struct walk *w, const char *path, const struct stat *st)
 
 static bool is_left_out(const char *name)
 {
-	static const char *const names[] = { "pts", "ptmx", "shm", "fd", "mqueue", "console", ".udev", ".lxc", ".lxd-mounts" };
+	static const char *const names[] = { "pts",     "ptmx",  "shm",  "fd",         "mqueue",
+					     "console", ".udev", ".lxc", ".lxd-mounts" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (strcmp(name, names[i]) == 0)
@@ -88,7 +89,8 @@ static void walk_dir(struct walk *w, int dir_fd, const char *path, unsigned dept
 
 		if (de->d_name[0] == '.' && (!de->d_name[1] || !strcmp(de->d_name, "..")))
 			continue;
-		if (is_left_out(de->d_name) || fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (is_left_out(de->d_name) ||
+		    fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
 			add_device(w, child, &st);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What containers need to know about this machine. Reads /proc and /dev; fast, but for workers where marked.
+ * What containers need to know about this machine. Reads /proc and /dev; fast, but for workers
+ * where marked.
  */
 #pragma once
 

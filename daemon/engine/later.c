@@ -6,7 +6,7 @@
 #include "base/own.h"
 
 struct later {
-	struct later *next, **prev;      /* in the engine's list; prev NULL: the engine is gone */
+	struct later *next, **prev; /* in the engine's list; prev NULL: the engine is gone */
 	loop_fn work, done, drop;
 	state_done_fn committed;
 	void *ctx;
@@ -59,7 +59,8 @@ static void on_done(void *ctx)
 		l.done(l.ctx);
 }
 
-void later_work(struct engine *eng, enum loop_job_class class, loop_fn work, loop_fn done, loop_fn drop, void *ctx)
+void later_work(struct engine *eng, enum loop_job_class class, loop_fn work, loop_fn done,
+		loop_fn drop, void *ctx)
 {
 	struct later *l = later_new(eng, drop, ctx);
 
@@ -76,7 +77,8 @@ static void on_committed(void *ctx, const struct err *err)
 		l.committed(l.ctx, err);
 }
 
-void later_commit(struct engine *eng, struct state_batch *b, state_done_fn done, loop_fn drop, void *ctx)
+void later_commit(struct engine *eng, struct state_batch *b, state_done_fn done, loop_fn drop,
+		  void *ctx)
 {
 	struct later *l = later_new(eng, drop, ctx);
 

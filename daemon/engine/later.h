@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the engine asks for and hears of later: jobs, commits, deferred calls. When kilnd ends, answers may still come
- * after the engine is gone; those are not told, only what they carried is freed. Loop thread only.
+ * What the engine asks for and hears of later: jobs, commits, deferred calls. When kilnd ends,
+ * answers may still come after the engine is gone; those are not told, only what they carried is
+ * freed. Loop thread only.
  */
 #pragma once
 

@@ -2,10 +2,10 @@
 /*
  * Theory of operation
  *
- * Three things may be there or not: our child (the process that we started, until it is reaped), a connection, and a
- * greeting. tick() is the one place that brings them up, called by a timer that runs while we are not up: connect; if
- * nothing listens and we have no child, start one. A child is the launcher itself: it lives on when kilnd ends, and the
- * next kilnd finds it by its socket.
+ * Three things may be there or not: our child (the process that we started, until it is reaped), a
+ * connection, and a greeting. tick() is the one place that brings them up, called by a timer that
+ * runs while we are not up: connect; if nothing listens and we have no child, start one. A child is
+ * the launcher itself: it lives on when kilnd ends, and the next kilnd finds it by its socket.
  */
 #include "daemon/engine/launcher.h"
 
@@ -25,12 +25,12 @@
 #include "base/spawn.h"
 #include "daemon/engine/wire.h"
 
-#define SOCKET_NAME      "l/launcher.sock"
-#define TICK_FIRST_MS    5
-#define TICK_MAX_MS      1000
-#define SPAWN_WAIT_MS    5000     /* a child that does not listen by then is started again */
-#define WAIT_MAX_MS      15000    /* how long a launch waits for a launcher */
-#define MY_BUILD         KILN_VERSION
+#define SOCKET_NAME   "l/launcher.sock"
+#define TICK_FIRST_MS 5
+#define TICK_MAX_MS   1000
+#define SPAWN_WAIT_MS 5000  /* a child that does not listen by then is started again */
+#define WAIT_MAX_MS   15000 /* how long a launch waits for a launcher */
+#define MY_BUILD      KILN_VERSION
 
 struct parked {
 	struct parked *next;
@@ -53,17 +53,17 @@ struct launcher {
 	const struct launcher_handlers *handlers;
 	void *ctx;
 	struct wire *wire;
-	bool is_up;                      /* greeted */
-	pid_t peer_pid;                  /* of the launcher that we talk, or talked, to */
+	bool is_up;     /* greeted */
+	pid_t peer_pid; /* of the launcher that we talk, or talked, to */
 	unsigned generation, greeted_generation;
-	pid_t pid;                       /* our child; 0: none */
+	pid_t pid; /* our child; 0: none */
 	int pidfd;
 	struct loop_watch *child_watch;
 	int64_t spawned_ms;
 	struct loop_timer *timer;
 	uint64_t tick_ms;
 	struct parked *parked;
-	struct cleaning *cleanings;      /* asked, unanswered; asked again over a new connection */
+	struct cleaning *cleanings; /* asked, unanswered; asked again over a new connection */
 };
 
 static void tick_later(struct launcher *la)
@@ -91,8 +91,8 @@ static void on_child_ended(void *ctx, unsigned events)
 		return;
 	if (info.si_pid == 0 && errno != ECHILD)
 		return;
-	log_warn("launcher %d ended (%s %d)", la->pid, info.si_code == CLD_EXITED ? "status" : "signal",
-		 info.si_status);
+	log_warn("launcher %d ended (%s %d)", la->pid,
+		 info.si_code == CLD_EXITED ? "status" : "signal", info.si_status);
 	forget_child(la);
 	if (!la->wire)
 		tick_later(la);
@@ -101,8 +101,10 @@ static void on_child_ended(void *ctx, unsigned events)
 static int start_child(struct launcher *la, struct err *e)
 {
 	AUTO_CLOSE int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	const char *argv[] = { "kiln-runtime", "launcher", "--data-root", la->cfg->data_root, "--exec-root",
-			       la->cfg->exec_root, NULL };
+	const char *argv[] = {
+		"kiln-runtime", "launcher",         "--data-root", la->cfg->data_root,
+		"--exec-root",  la->cfg->exec_root, NULL
+	};
 	const struct spawn_fd fds[] = { { null_fd, 0 }, { null_fd, 1 }, { STDERR_FILENO, 2 } };
 	const struct spawn_request req = {
 		.path = la->cfg->runtime_path,
@@ -116,7 +118,8 @@ static int start_child(struct launcher *la, struct err *e)
 	if (spawn_exec(&req, &la->pid, &la->pidfd, e) < 0)
 		return err_wrap(e, "start the launcher '%s'", la->cfg->runtime_path);
 	la->spawned_ms = loop_now_ms(la->loop);
-	la->child_watch = loop_watch_new(la->loop, "launcher process", la->pidfd, LOOP_READ, on_child_ended, la);
+	la->child_watch = loop_watch_new(la->loop, "launcher process", la->pidfd, LOOP_READ,
+					 on_child_ended, la);
 	log_info("launcher %d started", la->pid);
 	return 0;
 }
@@ -168,7 +171,8 @@ static void park(struct launcher *la, const struct msg_launch *msg, const int *f
 	*at = p;
 }
 
-void launcher_send(struct launcher *la, enum msg_type type, const char *id, const int *fds, size_t n_fds)
+void launcher_send(struct launcher *la, enum msg_type type, const char *id, const int *fds,
+		   size_t n_fds)
 {
 	struct msg_launch msg = { 0 };
 
@@ -182,7 +186,8 @@ void launcher_send(struct launcher *la, enum msg_type type, const char *id, cons
 
 /* ---- cleaning ---- */
 
-void launcher_clean(struct launcher *la, const char *id, const char *cgroup_path, engine_done_fn done, void *ctx)
+void launcher_clean(struct launcher *la, const char *id, const char *cgroup_path,
+		    engine_done_fn done, void *ctx)
 {
 	struct cleaning *c = xcalloc(1, sizeof *c);
 
@@ -246,7 +251,7 @@ static void on_hello(struct launcher *la, const struct msg_hello *m)
 		log_info("launcher is build '%.40s', we are '%s': replacing it", m->build, MY_BUILD);
 		wire_head(&bye, MSG_SHUTDOWN, sizeof bye);
 		wire_send(la->wire, &bye, sizeof bye, NULL, 0);
-		return;                  /* it closes the connection and no longer listens */
+		return; /* it closes the connection and no longer listens */
 	}
 	la->is_up = true;
 	la->tick_ms = TICK_FIRST_MS;
@@ -268,9 +273,15 @@ static void on_message(void *ctx, const struct msg_head *head, int *fds, size_t 
 	(void)fds;
 	(void)n_fds;
 	switch ((enum msg_type)head->type) {
-	case MSG_HELLO: on_hello(la, m); break;
-	case MSG_CLEANED: on_cleaned(la, m); break;
-	case MSG_ORPHAN: la->handlers->orphan(la->ctx, ((const struct msg_orphan *)m)->id); break;
+	case MSG_HELLO:
+		on_hello(la, m);
+		break;
+	case MSG_CLEANED:
+		on_cleaned(la, m);
+		break;
+	case MSG_ORPHAN:
+		la->handlers->orphan(la->ctx, ((const struct msg_orphan *)m)->id);
+		break;
 	case MSG_ORPHAN_EXITED:
 		la->handlers->orphan_exited(la->ctx, ((const struct msg_orphan *)m)->id);
 		break;
@@ -340,8 +351,8 @@ static void tick(void *ctx)
 		connect_or_start(la);
 }
 
-struct launcher *launcher_new(const struct engine_config *cfg, struct loop *l, const struct launcher_handlers *h,
-			      void *ctx)
+struct launcher *launcher_new(const struct engine_config *cfg, struct loop *l,
+			      const struct launcher_handlers *h, void *ctx)
 {
 	struct launcher *la = xcalloc(1, sizeof *la);
 

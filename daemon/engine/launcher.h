@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The client of the launcher: starts it, greets it, hands it launches, and starts another when it dies.
+ * The client of the launcher: starts it, greets it, hands it launches, and starts another when it
+ * dies.
  *
- * A launcher that is found running is kept when its build is ours; else it is told to end when its children have,
- * and a new one takes over. Containers do not depend on it once they run. Launches asked for while there is none wait for
- * a while; after that their descriptors are closed, which the caller sees as the end of its control socket.
- * Loop thread only.
+ * A launcher that is found running is kept when its build is ours; else it is told to end when its
+ * children have, and a new one takes over. Containers do not depend on it once they run. Launches
+ * asked for while there is none wait for a while; after that their descriptors are closed, which
+ * the caller sees as the end of its control socket. Loop thread only.
  */
 #pragma once
 
@@ -47,7 +48,8 @@ bool launcher_is_up(const struct launcher *la);
 /**
  * launcher_generation() - Which launcher it is: counts up with each one that we find or start
  *
- * A launcher removes the control groups of its own monitors when they end; those of a dead launcher's are ours to have cleaned.
+ * A launcher removes the control groups of its own monitors when they end; those of a dead
+ * launcher's are ours to have cleaned.
  * Return: the number; 0 before the first one
  */
 unsigned launcher_generation(const struct launcher *la);

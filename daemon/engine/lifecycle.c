@@ -9,12 +9,15 @@ struct ct_rule {
 	enum ct_state next;
 };
 
-#define GO(state) { .is_legal = true, .next = (state) }
+#define GO(state)                                 \
+	{                                         \
+		.is_legal = true, .next = (state) \
+	}
 
 /*
- * EXITED while STARTING: init ended before anybody told that it had started (a kilnd that was killed in between).
- * STOP in a live state changes what is desired, not what is observed. REMOVED is the last thing that happens to a
- * container; it has no state afterwards.
+ * EXITED while STARTING: init ended before anybody told that it had started (a kilnd that was
+ * killed in between). STOP in a live state changes what is desired, not what is observed. REMOVED
+ * is the last thing that happens to a container; it has no state afterwards.
  */
 static const struct ct_rule rules[CT_STATES_][EV_EVENTS_] = {
 	[CT_CREATED] = {
@@ -62,40 +65,35 @@ static const struct ct_rule rules[CT_STATES_][EV_EVENTS_] = {
 };
 
 static const char *const state_names[CT_STATES_] = {
-	[CT_CREATED]    = "created",
-	[CT_STARTING]   = "starting",
-	[CT_RUNNING]    = "running",
-	[CT_PAUSED]     = "paused",
-	[CT_STANDBY]    = "standby",
-	[CT_RESTARTING] = "restarting",
-	[CT_EXITED]     = "exited",
-	[CT_REMOVING]   = "removing",
-	[CT_DEAD]       = "dead",
+	[CT_CREATED] = "created", [CT_STARTING] = "starting", [CT_RUNNING] = "running",
+	[CT_PAUSED] = "paused",   [CT_STANDBY] = "standby",   [CT_RESTARTING] = "restarting",
+	[CT_EXITED] = "exited",   [CT_REMOVING] = "removing", [CT_DEAD] = "dead",
 };
 
 static const char *const event_names[EV_EVENTS_] = {
-	[EV_START]         = "start",
-	[EV_STARTED]       = "mark started",
-	[EV_START_FAILED]  = "fail the start of",
-	[EV_EXITED]        = "mark exited",
-	[EV_RESTART]       = "restart",
-	[EV_STOP]          = "stop",
-	[EV_PAUSE]         = "pause",
-	[EV_RESUME]        = "unpause",
-	[EV_FREEZE]        = "freeze",
-	[EV_THAW]          = "thaw",
-	[EV_REMOVE]        = "remove",
-	[EV_REMOVED]       = "mark removed",
+	[EV_START] = "start",
+	[EV_STARTED] = "mark started",
+	[EV_START_FAILED] = "fail the start of",
+	[EV_EXITED] = "mark exited",
+	[EV_RESTART] = "restart",
+	[EV_STOP] = "stop",
+	[EV_PAUSE] = "pause",
+	[EV_RESUME] = "unpause",
+	[EV_FREEZE] = "freeze",
+	[EV_THAW] = "thaw",
+	[EV_REMOVE] = "remove",
+	[EV_REMOVED] = "mark removed",
 	[EV_REMOVE_FAILED] = "fail the removal of",
 };
 
 int ct_next(enum ct_state from, enum ct_event ev, enum ct_state *ret_next, struct err *e)
 {
-	BUG((unsigned)from >= CT_STATES_ || (unsigned)ev >= EV_EVENTS_, "state %d, event %d", from, ev);
+	BUG((unsigned)from >= CT_STATES_ || (unsigned)ev >= EV_EVENTS_, "state %d, event %d", from,
+	    ev);
 
 	if (!rules[from][ev].is_legal)
-		return err_set(e, ERR_CONFLICT, "cannot %s a container that is %s", ct_event_name(ev),
-			       ct_state_name(from));
+		return err_set(e, ERR_CONFLICT, "cannot %s a container that is %s",
+			       ct_event_name(ev), ct_state_name(from));
 	*ret_next = rules[from][ev].next;
 	return 0;
 }

@@ -2,10 +2,11 @@
 /*
  * The lifecycle of a container: a pure table, illegal by default. No I/O, no allocation.
  *
- * States are what is observed; what is desired (should it run?) is kept beside it, in struct container. stop is
- * therefore no state: a container that was asked to stop is RUNNING until its init has ended. RESTARTING is the wait
- * between an exit and the next start that a restart policy asked for. PAUSED and STANDBY are frozen: by request, and
- * as a warm spare. container_apply() is the only caller of ct_next() in the daemon.
+ * States are what is observed; what is desired (should it run?) is kept beside it, in struct
+ * container. stop is therefore no state: a container that was asked to stop is RUNNING until its
+ * init has ended. RESTARTING is the wait between an exit and the next start that a restart policy
+ * asked for. PAUSED and STANDBY are frozen: by request, and as a warm spare. container_apply() is
+ * the only caller of ct_next() in the daemon.
  */
 #pragma once
 

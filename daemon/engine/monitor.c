@@ -48,14 +48,19 @@ static void on_message(void *ctx, const struct msg_head *head, int *fds, size_t 
 			return;
 		on_started(m, msg, fds, n_fds);
 		break;
-	case MSG_STARTED: on_started(m, msg, fds, n_fds); break;
+	case MSG_STARTED:
+		on_started(m, msg, fds, n_fds);
+		break;
 	case MSG_FAILED:
-	case MSG_EXITED: on_ended(m, head); break;
+	case MSG_EXITED:
+		on_ended(m, head);
+		break;
 	case MSG_DETACHED:
 		if (m->handlers->detached)
 			m->handlers->detached(m->ctx);
 		break;
-	default: log_warn("a monitor sent message %u, which it may not, ignoring", head->type);
+	default:
+		log_warn("a monitor sent message %u, which it may not, ignoring", head->type);
 	}
 }
 

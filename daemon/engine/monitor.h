@@ -2,8 +2,9 @@
 /*
  * The client of one monitor: of a container or of an exec. Loop thread only.
  *
- * A monitor reports each of started, failed and exited at most once. After exited it waits for monitor_release(), upon which
- * it closes what is attached and ends; gone() tells that, and also that it died before its time.
+ * A monitor reports each of started, failed and exited at most once. After exited it waits for
+ * monitor_release(), upon which it closes what is attached and ends; gone() tells that, and also
+ * that it died before its time.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of containers: what is allowed, and inventing one as adjective_surname. Pure, but for randomness.
+ * Names of containers: what is allowed, and inventing one as adjective_surname. Pure, but for
+ * randomness.
  */
 #pragma once
 
@@ -13,7 +14,8 @@
 #define NAME_INVENT_MAX 64
 
 /**
- * name_check() - Is it a name that a container may have: [a-zA-Z0-9][a-zA-Z0-9_.-]+, at most 255 bytes
+ * name_check() - Is it a name that a container may have: [a-zA-Z0-9][a-zA-Z0-9_.-]+, at most 255
+ * bytes
  * @e: ERR_INVALID, in docker's words
  * Return: 0, or -1 with @e set
  */
@@ -34,7 +36,8 @@ const char *name_invent(uint64_t random, unsigned attempt, char out[NAME_INVENT_
 uint64_t name_random(void);
 
 /**
- * name_random_id() - 64 lower-case hex digits from the kernel; never all decimal in the first twelve
+ * name_random_id() - 64 lower-case hex digits from the kernel; never all decimal in the first
+ * twelve
  *
  * A host name of digits only would be read as a number by some programs.
  * Return: @out

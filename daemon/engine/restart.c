@@ -34,10 +34,13 @@ bool restart_after_exit(const struct opt_restart_policy *p, const struct restart
 	if (f->was_stopped_by_hand)
 		return false;
 	switch (restart_mode(p)) {
-	case RESTART_NO: return false;
+	case RESTART_NO:
+		return false;
 	case RESTART_ALWAYS:
-	case RESTART_UNLESS_STOPPED: return true;
-	case RESTART_ON_FAILURE: return failure_has_tries_left(p, f);
+	case RESTART_UNLESS_STOPPED:
+		return true;
+	case RESTART_ON_FAILURE:
+		return failure_has_tries_left(p, f);
 	}
 	return false;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Restart policies: should a container that has ended be started again, and when? Pure; time is a parameter.
+ * Restart policies: should a container that has ended be started again, and when? Pure; time is a
+ * parameter.
  *
  * Backoff: 100 ms, doubling to 60 s, back to 100 ms after a run of at least 10 s.
  *
@@ -36,7 +37,8 @@ enum restart_mode restart_mode(const struct opt_restart_policy *p);
 /**
  * restart_after_exit() - Does the policy start a container again that has just ended?
  *
- * A stop by hand suspends every policy until the next start by hand (or, for `always`, of the daemon).
+ * A stop by hand suspends every policy until the next start by hand (or, for `always`, of the
+ * daemon).
  * Return: true or false
  */
 bool restart_after_exit(const struct opt_restart_policy *p, const struct restart_facts *f);
@@ -44,8 +46,8 @@ bool restart_after_exit(const struct opt_restart_policy *p, const struct restart
 /**
  * restart_at_boot() - Does the policy start a container that does not run when kilnd starts?
  *
- * `always` also when it was stopped by hand; `on-failure` when its last exit was a failure; never one that was
- * not started before.
+ * `always` also when it was stopped by hand; `on-failure` when its last exit was a failure; never
+ * one that was not started before.
  * Return: true or false
  */
 bool restart_at_boot(const struct opt_restart_policy *p, const struct restart_facts *f);

@@ -13,19 +13,19 @@
 struct queued {
 	struct queued *next;
 	size_t n, n_fds;
-	int *fds;                /* owned, each owned */
+	int *fds; /* owned, each owned */
 	char data[];
 };
 
 struct wire {
 	struct loop *loop;
-	int fd;                  /* owned */
+	int fd; /* owned */
 	struct loop_watch *watch;
 	wire_msg_fn msg;
 	wire_end_fn end;
 	void *ctx;
 	struct queued *first, **last;
-	bool is_busy;            /* inside a callback: wire_free() only marks */
+	bool is_busy; /* inside a callback: wire_free() only marks */
 	bool is_freed, is_dead;
 };
 
@@ -133,7 +133,8 @@ static void on_ready(void *ctx, unsigned events)
 		free(w);
 }
 
-struct wire *wire_new(struct loop *l, const char *name, int fd, wire_msg_fn msg, wire_end_fn end, void *ctx)
+struct wire *wire_new(struct loop *l, const char *name, int fd, wire_msg_fn msg, wire_end_fn end,
+		      void *ctx)
 {
 	struct wire *w = xcalloc(1, sizeof *w);
 

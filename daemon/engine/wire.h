@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection of messages with descriptors (runtime/proto.h) on the loop: to the launcher or to one monitor.
+ * A connection of messages with descriptors (runtime/proto.h) on the loop: to the launcher or to
+ * one monitor.
  *
- * Sending never blocks: what the kernel does not take is queued with its descriptors. A message that is malformed, or
- * of a version that we do not speak, ends the connection. Loop thread only.
+ * Sending never blocks: what the kernel does not take is queued with its descriptors. A message
+ * that is malformed, or of a version that we do not speak, ends the connection. Loop thread only.
  */
 #pragma once
 

@@ -71,7 +71,9 @@ START_TEST(a_record_is_read_back)
 	snprintf(c->error, sizeof c->error, "broken \"quotes\"");
 	container_record_emit(c, 6400, true, &text);
 	back->id = ID;
-	ck_assert_int_eq(container_record_parse(strbuf_cstr(&text), back, &backoff_ms, &wants_start, &e), 0);
+	ck_assert_int_eq(container_record_parse(strbuf_cstr(&text), back, &backoff_ms, &wants_start,
+						&e),
+			 0);
 	ck_assert_int_eq(back->state, CT_RESTARTING);
 	ck_assert(back->wants_running && back->has_started_once && !back->was_stopped_by_hand);
 	ck_assert_int_eq(back->exit_code, 139);
@@ -94,7 +96,9 @@ START_TEST(a_record_of_an_unknown_state_is_refused)
 	bool wants_start;
 
 	c->id = ID;
-	ck_assert_int_eq(container_record_parse("{\"state\":\"flying\"}", c, &backoff_ms, &wants_start, &e), -1);
+	ck_assert_int_eq(container_record_parse("{\"state\":\"flying\"}", c, &backoff_ms,
+						&wants_start, &e),
+			 -1);
 	ck_assert_int_eq(e.kind, ERR_INVALID);
 	ck_assert_int_eq(container_record_parse("{", c, &backoff_ms, &wants_start, &e), -1);
 	free(c);
@@ -102,5 +106,5 @@ START_TEST(a_record_of_an_unknown_state_is_refused)
 END_TEST
 
 UNIT_MAIN("adopt", a_monitor_counts_most, without_a_monitor_the_record_counts,
-	  a_start_without_a_trace_may_still_come, the_group_must_be_named_whole, a_record_is_read_back,
-	  a_record_of_an_unknown_state_is_refused)
+	  a_start_without_a_trace_may_still_come, the_group_must_be_named_whole,
+	  a_record_is_read_back, a_record_of_an_unknown_state_is_refused)

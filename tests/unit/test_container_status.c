@@ -111,7 +111,9 @@ END_TEST
 
 START_TEST(what_is_not_warm_tells_why)
 {
-	struct container c = { .state = CT_RUNNING, .has_healthcheck = true, .health = HEALTH_STARTING };
+	struct container c = { .state = CT_RUNNING,
+			       .has_healthcheck = true,
+			       .health = HEALTH_STARTING };
 
 	ck_assert(strstr(why(&c), "has not succeeded yet"));
 	c.health = HEALTH_UNHEALTHY;
@@ -144,5 +146,5 @@ START_TEST(what_is_being_removed_need_not_be_warm)
 END_TEST
 
 UNIT_MAIN("container_status", durations_are_worded_as_docker_does, states_are_worded_as_docker_does,
-	  a_first_start_that_failed_is_still_created, running_and_healthy_is_warm, what_is_not_warm_tells_why,
-	  what_is_being_removed_need_not_be_warm)
+	  a_first_start_that_failed_is_still_created, running_and_healthy_is_warm,
+	  what_is_not_warm_tells_why, what_is_being_removed_need_not_be_warm)

@@ -24,7 +24,8 @@ static bool probe(struct container *c, int64_t at_ns, int32_t code)
 	return health_take(c, &r);
 }
 
-static struct container_options options(struct opt_config *config, struct opt_healthcheck *hc, char **test, size_t n)
+static struct container_options options(struct opt_config *config, struct opt_healthcheck *hc,
+					char **test, size_t n)
 {
 	if (hc)
 		hc->test = (struct str_list){ .v = test, .n = n };
@@ -90,7 +91,9 @@ END_TEST
 
 START_TEST(the_start_interval_holds_only_while_starting)
 {
-	struct opt_healthcheck hc = { .interval_ns = 30 * SEC, .start_period_ns = 60 * SEC, .start_interval_ns = SEC };
+	struct opt_healthcheck hc = { .interval_ns = 30 * SEC,
+				      .start_period_ns = 60 * SEC,
+				      .start_interval_ns = SEC };
 
 	ck_assert_int_eq(health_delay_ns(&hc, HEALTH_STARTING, 5 * SEC), SEC);
 	ck_assert_int_eq(health_delay_ns(&hc, HEALTH_STARTING, 60 * SEC), 30 * SEC);
@@ -119,7 +122,8 @@ END_TEST
 
 START_TEST(failures_in_the_start_period_do_not_count)
 {
-	struct container *c = box((struct opt_healthcheck){ .retries = 1, .start_period_ns = 10 * SEC });
+	struct container *c =
+		box((struct opt_healthcheck){ .retries = 1, .start_period_ns = 10 * SEC });
 
 	ck_assert(!probe(c, 9 * SEC, 1));
 	ck_assert_int_eq(c->health, HEALTH_STARTING);
@@ -132,7 +136,8 @@ END_TEST
 
 START_TEST(a_failure_after_health_counts_in_the_start_period)
 {
-	struct container *c = box((struct opt_healthcheck){ .retries = 1, .start_period_ns = 10 * SEC });
+	struct container *c =
+		box((struct opt_healthcheck){ .retries = 1, .start_period_ns = 10 * SEC });
 
 	ck_assert(probe(c, SEC, 0));
 	ck_assert(probe(c, 2 * SEC, 1));
@@ -187,7 +192,8 @@ START_TEST(durations_are_printed_as_go_does)
 }
 END_TEST
 
-UNIT_MAIN("health", defaults_are_dockers, none_and_nothing_are_no_check, shell_tests_run_the_images_shell,
-	  the_start_interval_holds_only_while_starting, retries_make_it_unhealthy_and_success_heals,
-	  failures_in_the_start_period_do_not_count, a_failure_after_health_counts_in_the_start_period,
-	  the_log_keeps_the_last_five, the_label_takes_three_values, durations_are_printed_as_go_does)
+UNIT_MAIN("health", defaults_are_dockers, none_and_nothing_are_no_check,
+	  shell_tests_run_the_images_shell, the_start_interval_holds_only_while_starting,
+	  retries_make_it_unhealthy_and_success_heals, failures_in_the_start_period_do_not_count,
+	  a_failure_after_health_counts_in_the_start_period, the_log_keeps_the_last_five,
+	  the_label_takes_three_values, durations_are_printed_as_go_does)

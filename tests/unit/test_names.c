@@ -23,7 +23,8 @@ START_TEST(bad_names_are_told_as_docker_does)
 		ck_assert_int_eq(name_check(bad[i], &e), -1);
 	ck_assert_int_eq(name_check("a b", &e), -1);
 	ck_assert_int_eq(e.kind, ERR_INVALID);
-	ck_assert_str_eq(e.msg, "Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+	ck_assert_str_eq(e.msg,
+			 "Invalid container name (a b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
 }
 END_TEST
 
@@ -76,5 +77,6 @@ START_TEST(ids_are_64_hex_digits_and_differ)
 }
 END_TEST
 
-UNIT_MAIN("names", good_names_pass, bad_names_are_told_as_docker_does, a_name_of_256_bytes_is_too_long,
-	  invented_names_are_valid, later_attempts_carry_a_number, ids_are_64_hex_digits_and_differ)
+UNIT_MAIN("names", good_names_pass, bad_names_are_told_as_docker_does,
+	  a_name_of_256_bytes_is_too_long, invented_names_are_valid, later_attempts_carry_a_number,
+	  ids_are_64_hex_digits_and_differ)

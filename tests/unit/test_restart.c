@@ -77,7 +77,8 @@ END_TEST
 
 START_TEST(backoff_doubles_to_a_minute)
 {
-	static const uint64_t expected[] = { 100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 60000, 60000 };
+	static const uint64_t expected[] = { 100,  200,   400,   800,   1600,  3200,
+					     6400, 12800, 25600, 51200, 60000, 60000 };
 	uint64_t ms = 0;
 
 	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
@@ -96,4 +97,5 @@ END_TEST
 
 UNIT_MAIN("restart", no_policy_never_restarts, always_restarts_whatever_the_code,
 	  a_stop_by_hand_holds_until_the_daemon_starts, on_failure_counts_its_tries,
-	  boot_starts_nothing_that_never_ran, backoff_doubles_to_a_minute, backoff_resets_after_ten_seconds_up)
+	  boot_starts_nothing_that_never_ran, backoff_doubles_to_a_minute,
+	  backoff_resets_after_ten_seconds_up)
