@@ -58,10 +58,16 @@ static int set_limits(struct err *e)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		const struct rlimit r = { limits[i].max, limits[i].max };
+		struct rlimit r;
 
 		if (limits[i].breaks_sanitizers && IS_SANITIZED)
 			continue;
+		if (getrlimit(limits[i].what, &r) < 0)
+			return err_sys(e, "read limit %d", (int)limits[i].what);
+		/* A service may be kept tighter than this; no power to widen it is left here. */
+		if (r.rlim_max > limits[i].max)
+			r.rlim_max = limits[i].max;
+		r.rlim_cur = r.rlim_max;
 		if (setrlimit(limits[i].what, &r) < 0)
 			return err_sys(e, "set limit %d", (int)limits[i].what);
 	}
