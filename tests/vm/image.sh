@@ -30,9 +30,13 @@ done
 [ "$(id -u)" = 0 ] || skip "tests/vm needs root to build the disk image"
 [ "$(dpkg --print-architecture)" = amd64 ] || skip "tests/vm boots amd64 only"
 
-kernel_package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null |
-	awk '/Depends: linux-image-/ { print $2; exit }')
-[ -n "$kernel_package" ] || skip "apt knows no linux-image-cloud-amd64 (try apt-get update)"
+newest_kernel() {
+	apt-cache depends linux-image-cloud-amd64 2>/dev/null | awk '/Depends: linux-image-/ { print $2; exit }'
+}
+
+kernel_package=$(newest_kernel)
+[ -n "$kernel_package" ] || { apt-get -qq update >&2 && kernel_package=$(newest_kernel); }
+[ -n "$kernel_package" ] || skip "apt knows no linux-image-cloud-amd64"
 kernel_version=${kernel_package#linux-image-}
 clients=$(ls /usr/bin/docker /usr/local/bin/docker 2>/dev/null || true)
 

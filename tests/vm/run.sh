@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# run.sh [--init systemd|plain] [--timeout SECONDS] [--cpus N] [--memory MIB] [--console] [COMMAND...]
+# run.sh [--init systemd|plain] [--cgroups v2|hybrid|v1] [--timeout SECONDS] [--cpus N] [--memory MIB]
+#        [--console] [COMMAND...]
 #
-# Boots Debian 12's kernel (6.1, pure cgroup v2) under QEMU's TCG, with the tree, as it is built, at /kiln,
-# and runs COMMAND (a line of shell) there as root. Its output is our output, its exit code ours.
-# Without COMMAND: tests/vm/suite.sh, under both inits. The disk is a snapshot: nothing a run does is kept.
+# Boots Debian 12's kernel (6.1) under QEMU's TCG, with pure cgroup v2 if nothing else is said, with the tree,
+# as it is built, at /kiln, and runs COMMAND (a line of shell) there as root. Its output is our output, its exit
+# code ours. Without COMMAND: tests/vm/suite.sh on three machines (systemd, plain, and systemd with cgroup v1).
+# The disk is a snapshot: nothing a run does is kept.
 #
 # Exit: 77 with a SKIP line when this machine cannot do it; 124 when time ran out; 125 when the machine
 # ended without an exit code (the end of its console is shown).
@@ -14,6 +16,7 @@ set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=$(cd "$here/../.." && pwd)
 init=systemd
+cgroups=v2
 seconds=300
 cpus=2
 memory=2048
@@ -23,7 +26,7 @@ pid=
 tmp=
 
 usage() {
-	sed -n '4,11s/^# \{0,1\}//p' "$0" >&2
+	sed -n '4,13s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 
@@ -35,8 +38,8 @@ cleanup() {
 
 # What the guest sees of the tree: no history, no objects, no disk images.
 pack() {
-	tar -C "$tree" -cf "$1" --warning=no-file-changed --exclude-vcs --exclude='./.vm-job' --exclude=./build/vm --exclude='./build/*obj' \
-		--exclude=./build/unit --exclude=./build/fuzz --exclude=./build/results --exclude='*.o' --exclude='*.a' .
+	tar -C "$tree" -cf "$1" --warning=no-file-changed --exclude-vcs --exclude='./.vm-job' \
+		--exclude=./build/vm --exclude='./build/*obj' --exclude=./build/unit --exclude=./build/fuzz --exclude=./build/results --exclude='*.o' --exclude='*.a' .
 	tar -C "$tmp" -rf "$1" ./.vm-job
 	# A disk has whole sectors.
 	truncate -s %1M "$1"
@@ -56,7 +59,11 @@ early() {
 
 boot() {
 	local kernel_init=/sbin/init
+	local words=$KILN_VM_APPEND
 	[ "$init" = plain ] && kernel_init=/usr/local/sbin/init-plain
+	# Only systemd mounts the older layouts.
+	[ "$cgroups" = v2 ] || words="$words systemd.unified_cgroup_hierarchy=0"
+	[ "$cgroups" = v1 ] && words="$words systemd.legacy_systemd_cgroup_controller=1"
 
 	printf '%s\n' "$1" >"$tmp/.vm-job"
 	pack "$tmp/tree.tar"
@@ -65,7 +72,7 @@ boot() {
 		-machine q35 -accel tcg,thread=multi -cpu max -smp "$cpus" -m "$memory" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-kernel "$image/vmlinuz" -initrd "$tmp/initrd" \
-		-append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr kiln.init=$kernel_init systemd.show_status=no $KILN_VM_APPEND" \
+		-append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr kiln.init=$kernel_init systemd.show_status=no $words" \
 		-chardev "file,id=console,path=${console:-$tmp/console},append=on" -serial chardev:console \
 		-drive "if=none,id=root,file=$image/disk,format=raw,snapshot=on,cache=unsafe" \
 		-device virtio-blk-pci,drive=root,addr=3 \
@@ -93,6 +100,7 @@ boot() {
 while [ $# -gt 0 ]; do
 	case $1 in
 	--init) init=${2:?} && shift ;;
+	--cgroups) cgroups=${2:?} && shift ;;
 	--timeout) seconds=${2:?} && shift ;;
 	--cpus) cpus=${2:?} && shift ;;
 	--memory) memory=${2:?} && shift ;;
@@ -103,7 +111,7 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-case $init in systemd | plain) ;; *) usage ;; esac
+case $init:$cgroups in systemd:v2 | systemd:hybrid | systemd:v1 | plain:v2) ;; *) usage ;; esac
 
 if ! command -v qemu-system-x86_64 >/dev/null; then
 	echo "SKIP tests/vm needs qemu-system-x86_64 (apt-get install qemu-system-x86)"
@@ -123,9 +131,15 @@ if [ $# -gt 0 ]; then
 	exit
 fi
 status=0
-for init in systemd plain; do
-	echo "# with $init as PID 1"
+for machine in systemd plain v1; do
+	echo "# machine: $machine"
+	init=systemd
+	cgroups=v2
+	case $machine in
+	plain) init=plain ;;
+	v1) cgroups=v1 ;;
+	esac
 	rm -f "$tmp/code"
-	boot "bash tests/vm/suite.sh $init" || status=$?
+	boot "bash tests/vm/suite.sh $machine" || status=$?
 done
 exit $status
