@@ -18,14 +18,14 @@ failed_suites=
 
 budget_of() {
 	case $1 in
-	build) echo 120 ;;
-	lint) echo 30 ;;
+	build) echo 100 ;;
+	lint) echo 20 ;;
 	unit) echo 60 ;;
-	scripts) echo 150 ;;
-	e2e) echo 360 ;;
-	sanitize) echo 360 ;;
-	clang) echo 90 ;;
-	vm) echo 310 ;;
+	scripts) echo 110 ;;
+	e2e) echo 270 ;;
+	sanitize) echo 350 ;;
+	clang) echo 80 ;;
+	vm) echo 500 ;;
 	acceptance) echo 10 ;;
 	esac
 }

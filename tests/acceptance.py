@@ -5,7 +5,7 @@ A row is: issue, promise, names of the tests that show it, status. Every row wit
 tests to have passed; a row with the status `open: reason` is listed at the end and fails nothing. With --names
 no results are read: it is only checked that each test that is named exists in the tree.
 
-Names: unit:test_module:name, e2e:test_name, vm:name, lint:rule, script:name, suite:name (of contrib/check.sh).
+Names: unit:test_module:name, e2e:test_name, vm:name, vm:INIT:e2e:test_name, lint:rule, script:name, suite:name (of contrib/check.sh).
 """
 import glob
 import os
@@ -55,6 +55,9 @@ def names_in_tree():
         if os.path.isfile(path):
             names |= {f'vm:{t}' for t in re.findall(r'\bvm:([\w.-]+)', read(path))}
             names |= {f'vm:{t}' for t in re.findall(r'^\s*(?:def\s+)?(?:test_)(\w+)\s*\(', read(path), re.M)}
+    for line in read('tests/vm/subset.list').splitlines():
+        words = line.split('#')[0].split()
+        names |= {f'vm:{init}:e2e:{words[0]}' for init in words[1:2] or ['systemd', 'plain'] if words}
     for path in glob.glob('tests/scripts/*.py'):
         names |= {f'script:{t}' for t in re.findall(r'^def test_(\w+)', read(path), re.M)}
     for path in glob.glob('tests/lint/rules_*.py'):
