@@ -133,10 +133,13 @@ static void stage_mount_fs(const struct stage_ctx *c, const struct mount_op *op)
 static void stage_refuse_mismatch(const struct stage_ctx *c, const struct mount_op *op,
 				  int target_fd)
 {
+	/* kilnd passes a bind's source without its name. */
+	bool has_name = op->source[0] == '/';
 	struct stat st;
 
 	if (fstat(target_fd, &st) == 0 && S_ISDIR(st.st_mode) != op->is_dir)
-		stage_refuse(c, ERR_INVALID, 127, 0, "mount '", op->source, "' on '", op->target,
+		stage_refuse(c, ERR_INVALID, 127, 0, "mount ", has_name ? "'" : "the source of a bind",
+			     has_name ? op->source : "", has_name ? "' on '" : " on '", op->target,
 			     "': not a directory: Are you trying to mount a directory onto a file (or vice-versa)? "
 			     "Check if the specified host path exists and is the expected type",
 			     NULL);

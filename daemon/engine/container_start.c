@@ -220,11 +220,14 @@ void container_begin(struct container *c, bool is_policy)
 	    c->name);
 	p->wants_start = false;
 	p->is_policy_start = is_policy;
-	if (!is_policy) {
+	if (p->is_health_restart) {
+		c->restart_count++;
+	} else if (!is_policy) {
 		c->restart_count = 0;
 		p->backoff_ms = 0;
 		c->was_stopped_by_hand = false;
 	}
+	p->is_health_restart = false;
 	p->is_counted_start = is_policy;
 	c->eng->n_policy_starts += is_policy;
 	c->wants_running = true;
@@ -299,9 +302,11 @@ static void failed_committed(void *ctx, const struct err *err)
 	container_end_committed(c);
 }
 
-/* The words by which clients know 127 and 126. */
+/* The words by which clients know 127 and 126. For what docker calls "not a directory" they know none. */
 static const char *exit_code_words(int32_t exit_code, const char *msg)
 {
+	if (strstr(msg, "not a directory"))
+		return "";
 	if (exit_code == 127 && !strstr(msg, "executable file not found") &&
 	    !strstr(msg, "no such file or directory"))
 		return ": executable file not found in $PATH";

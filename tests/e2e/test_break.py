@@ -169,3 +169,16 @@ def test_monitor_that_stands_still_at_an_end_is_not_waited_for(own):
         k.start()
         eq(k.api("DELETE", f"/containers/{cid}")[0], 204)
     s.close()
+
+
+def test_a_mount_that_does_not_fit_is_told_as_that(k):
+    """Not as a program that is not found, and without the names that we have for things."""
+    for target in ("/etc/passwd", "/dev/null"):
+        p = k.run("--rm", "-v", f"{k.dir}:{target}", "--", "true", check=False)
+        has(p.stderr, f"on '{target}': not a directory: Are you trying to mount a directory onto a file")
+        if "executable" in p.stderr or "fd:" in p.stderr:
+            raise Failed(p.stderr)
+    p = k.run("--rm", "-w", "/etc/passwd", "--", "true", check=False)
+    has(p.stderr, "not a directory")
+    if "executable" in p.stderr:
+        raise Failed(p.stderr)
