@@ -189,6 +189,16 @@ static void handle_restart(struct request *r)
 		container_restart(c, signo, timeout, pending_reply_204, pending_new(r));
 }
 
+static void killed(void *ctx, int32_t exit_code, const char *error)
+{
+	struct err none = {0};
+
+	(void)exit_code;
+	(void)error;
+	pending_reply_204(ctx, &none);
+}
+
+/* As docker: SIGKILL is answered when it has had its effect, so that a remove behind it does not come too early. */
 static void handle_kill(struct request *r)
 {
 	struct container *c = door_container(r);
@@ -204,6 +214,8 @@ static void handle_kill(struct request *r)
 	}
 	if (container_kill(c, signo, &e) < 0)
 		reply_error(r, &e);
+	else if (signo == SIGKILL)
+		container_wait(c, WAIT_NOT_RUNNING, killed, pending_new(r));
 	else
 		reply_empty(r, 204);
 }

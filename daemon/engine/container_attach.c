@@ -4,7 +4,6 @@
  * connections. One that comes before the start waits here and is handed over right behind the
  * launch, so that it misses nothing.
  */
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,48 +36,46 @@ int container_can_attach(const struct container *c, struct err *e)
 	return 0;
 }
 
-/* Not only half closed: nobody reads what the program will say. */
-static bool is_gone(int fd)
+/* Clients do not say good-bye. Those that came and went must not fill the list of one that never starts. */
+static void waiting_free(struct attach_waiting *w)
 {
-	struct pollfd p = { .fd = fd };
+	struct container_priv *p = w->c->priv;
 
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
-}
-
-/* Clients do not say good-bye. Without this, those that came and went would fill the list of one that is never started. */
-static void drop_gone(struct container *c)
-{
-	struct attach_waiting **at = &c->priv->attaches;
-
-	while (*at) {
-		struct attach_waiting *w = *at;
-
-		if (!is_gone(w->fd)) {
-			at = &w->next;
+	for (struct attach_waiting **at = &p->attaches; *at; at = &(*at)->next) {
+		if (*at != w)
 			continue;
-		}
 		*at = w->next;
-		close_fd(&w->fd);
-		free(w);
-		c->priv->n_attaches--;
+		p->n_attaches--;
+		break;
 	}
+	loop_watch_free(TAKE_PTR(w->watch));
+	close_fd(&w->fd);
+	free(w);
 }
 
-static void keep(struct container *c, int fd, unsigned flags, const char *detach_keys,
-		 const void *prefix, size_t n_prefix)
+static void on_hang_up(void *ctx, unsigned events)
 {
-	struct attach_waiting *w = xmalloc(sizeof *w + n_prefix);
+	(void)events;
+	waiting_free(ctx);
+}
+
+static void keep(struct container *c, const struct monitor_attach *a)
+{
+	struct attach_waiting *w = xmalloc(sizeof *w + a->n_prefix);
 	struct attach_waiting **at = &c->priv->attaches;
 
-	drop_gone(c);
-	*w = (struct attach_waiting){ .fd = fd, .flags = flags, .n_prefix = n_prefix };
-	snprintf(w->detach_keys, sizeof w->detach_keys, "%s", detach_keys ? detach_keys : "");
-	if (n_prefix)
-		memcpy(w->prefix, prefix, n_prefix);
+	*w = (struct attach_waiting){
+		.c = c, .fd = a->fd, .flags = a->flags, .n_prefix = a->n_prefix
+	};
+	snprintf(w->detach_keys, sizeof w->detach_keys, "%s", a->detach_keys ? a->detach_keys : "");
+	if (a->n_prefix)
+		memcpy(w->prefix, a->prefix, a->n_prefix);
 	while (*at)
 		at = &(*at)->next;
 	*at = w;
 	c->priv->n_attaches++;
+	w->watch = loop_watch_new(c->eng->loop, "client that waits for a start", w->fd, LOOP_HUP,
+				  on_hang_up, w);
 }
 
 void container_attach(struct container *c, int fd, unsigned flags, const char *detach_keys,
@@ -93,7 +90,7 @@ void container_attach(struct container *c, int fd, unsigned flags, const char *d
 	if (c->priv->monitor && !c->priv->is_settling)
 		monitor_attach(c->priv->monitor, &what);
 	else if (container_can_attach(c, ERR_IGNORED) == 0)
-		keep(c, fd, flags, detach_keys, prefix, n_prefix);
+		keep(c, &what);
 	else
 		close(fd);
 	container_event(c, "attach", NULL, NULL);
@@ -103,29 +100,22 @@ void container_attach_flush(struct container *c)
 {
 	while (c->priv->attaches) {
 		struct attach_waiting *w = c->priv->attaches;
-		const struct monitor_attach what = { .fd = w->fd,
+		const struct monitor_attach what = { .fd = TAKE_FD(w->fd),
 						     .flags = w->flags,
 						     .detach_keys = w->detach_keys,
 						     .prefix = w->prefix,
 						     .n_prefix = w->n_prefix };
 
-		c->priv->attaches = w->next;
+		loop_watch_free(TAKE_PTR(w->watch));
 		monitor_attach(c->priv->monitor, &what);
-		free(w);
+		waiting_free(w);
 	}
-	c->priv->n_attaches = 0;
 }
 
 void container_attach_drop(struct container *c)
 {
-	while (c->priv->attaches) {
-		struct attach_waiting *w = c->priv->attaches;
-
-		c->priv->attaches = w->next;
-		close_fd(&w->fd);
-		free(w);
-	}
-	c->priv->n_attaches = 0;
+	while (c->priv->attaches)
+		waiting_free(c->priv->attaches);
 }
 
 int container_resize(struct container *c, uint16_t height, uint16_t width, struct err *e)

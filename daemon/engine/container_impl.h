@@ -25,6 +25,8 @@ struct call {
 /* A client that attached before the launch. */
 struct attach_waiting {
 	struct attach_waiting *next;
+	struct container *c;
+	struct loop_watch *watch;        /* its client may give up */
 	int fd;                          /* owned */
 	unsigned flags;
 	char detach_keys[16];
@@ -53,6 +55,7 @@ struct container_priv {
 	bool wants_removal;              /* remove when settled */
 	bool is_policy_start;            /* the start under way was nobody's request */
 	bool is_counted_start;           /* … and counts in eng->n_policy_starts */
+	bool is_health_restart;          /* the start that is wanted is a restart of an unhealthy container */
 	bool needs_clean;                /* its cgroup may have outlived its monitor */
 	unsigned launcher_generation;    /* who made its monitor; 0: a launcher before our time */
 

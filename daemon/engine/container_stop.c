@@ -189,6 +189,7 @@ void container_stop(struct container *c, int signo, int64_t timeout_sec, contain
 		return;
 	}
 	stopped_by_hand(c);
+	p->is_health_restart = false;
 	p->wants_start = false; /* a restart under way stops half-way */
 	if (c->state == CT_RESTARTING) {
 		call_add_changed(&p->stops, done, ctx);

@@ -53,6 +53,7 @@ static void act(struct container *c)
 		return;
 	log_warn("container '%s' is unhealthy: %s", c->name,
 		 action == HEALTH_DO_KILL ? "killing it" : "restarting it");
+	c->priv->is_health_restart = action == HEALTH_DO_RESTART;
 	if (action == HEALTH_DO_RESTART)
 		container_restart(c, 0, INT64_MIN, restarted, NULL);
 	else if (container_signal(c, SIGKILL, &e) < 0) /* not by hand: the restart policy goes on */
