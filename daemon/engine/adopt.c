@@ -71,7 +71,8 @@ bool adopt_is_in_cgroup(const char *text, const char *id)
 
 struct asked {
 	struct container *c;
-	int fd; /* owned; -1: there is no monitor */
+	int fd;    /* owned; -1: there is no monitor */
+	int pidfd; /* owned; came with the status */
 	bool has_answer;
 	union {
 		struct msg_head head;
@@ -80,7 +81,6 @@ struct asked {
 		struct msg_failed failed;
 		char bytes[PROTO_MAX_BYTES];
 	} msg;
-	int pidfd; /* owned; came with the status */
 };
 
 static void ask(struct asked *a)
