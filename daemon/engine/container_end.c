@@ -57,8 +57,7 @@ void container_start_after(struct container *c, uint64_t ms)
 	loop_timer_start(p->restart_timer, ms, 0);
 }
 
-/* Whoever asked for a start while it ended, and did not get it. */
-static void refuse_starts(struct container *c)
+void container_refuse_starts(struct container *c)
 {
 	struct err e = { 0 };
 
@@ -109,8 +108,6 @@ static void settle(struct container *c)
 	if (p->needs_clean && !p->wants_removal)
 		container_clean(c, NULL);
 	if (p->wants_removal) {
-		p->wants_start = false;
-		refuse_starts(c);
 		container_cancel_backoff(c);
 		container_begin_removal(c);
 	} else if (p->wants_start && !c->eng->is_stopping) {
@@ -120,7 +117,7 @@ static void settle(struct container *c)
 	} else if (c->opt->host->auto_remove) {
 		container_begin_removal(c);
 	} else {
-		refuse_starts(c);
+		container_refuse_starts(c);
 	}
 }
 

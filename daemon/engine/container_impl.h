@@ -162,6 +162,8 @@ void container_on_exited(struct container *c, const struct exit_record *rec);
 void container_on_monitor_gone(struct container *c);
 /* Watch a live container by its pidfd and its exit record: it has no monitor. */
 void container_watch_degraded(struct container *c);
+/* Answer whoever asked for a start while it ended, and does not get it. */
+void container_refuse_starts(struct container *c);
 /* Its monitor, which stood still, is at work again. */
 void container_watch_over(struct container *c);
 /* Read the exit record now, and again for a while, until it tells a state that the container is not in. */

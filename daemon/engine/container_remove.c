@@ -136,6 +136,7 @@ void container_begin_removal(struct container *c)
 	p->wants_removal = false;
 	p->wants_start = false;
 	c->wants_running = false;
+	container_refuse_starts(c);
 	loop_timer_free(TAKE_PTR(p->restart_timer));
 	container_attach_drop(c);
 	if (c->state == CT_REMOVING) { /* found so at start */

@@ -182,3 +182,17 @@ def test_a_mount_that_does_not_fit_is_told_as_that(k):
     has(p.stderr, "not a directory")
     if "executable" in p.stderr:
         raise Failed(p.stderr)
+
+
+def test_restart_is_answered_when_a_stop_ends_it(k):
+    """Of a container that is removed at its end, too."""
+    for host in ({}, {"AutoRemove": True}):
+        cid = create(k, ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], host)
+        start(k, cid)
+        answers = []
+        t = threading.Thread(target=lambda c=cid: answers.append(k.api("POST", f"/containers/{c}/restart?t=20", timeout=10)))
+        t.start()
+        time.sleep(0.3)
+        eq(k.api("POST", f"/containers/{cid}/stop?t=0")[0], 204)
+        t.join()
+        eq([a[0] for a in answers], [409])
