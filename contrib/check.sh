@@ -48,7 +48,8 @@ command_of() {
 	esac
 }
 
-# run_suite NAME: shows its output, keeps it, and makes a failure of a budget that is overrun.
+# run_suite NAME: shows its output, keeps it, and says so when the budget is overrun. Machines are noisy, so only
+# what takes two and a half times its budget is ended, and has failed.
 run_suite() {
 	suite=$1
 	log=$results/$suite.log
@@ -58,19 +59,20 @@ run_suite() {
 	begin=$(date +%s)
 	# The pipe hides the exit status, so that it goes through a file.
 	{
-		timeout -k 10 "$budget" sh "$0" --suite "$suite" 2>&1
+		timeout -k 10 "$((budget * 5 / 2))" sh "$0" --suite "$suite" 2>&1
 		echo $? >"$results/.status"
 	} | tee "$results/.out"
 	status=$(cat "$results/.status")
 	mv "$results/.out" "$log"
 	took=$(($(date +%s) - begin))
-	[ "$status" -ne 124 ] && [ "$status" -ne 137 ] || echo "FAIL suite:$suite: not done within $budget s" | tee -a "$log"
+	[ "$status" -ne 124 ] && [ "$status" -ne 137 ] || echo "FAIL suite:$suite: not done within $((budget * 5 / 2)) s" | tee -a "$log"
 	if [ "$status" -eq 0 ]; then
 		echo "ok suite:$suite" >>"$log"
 	else
 		failed_suites="$failed_suites $suite"
 		grep -q '^FAIL ' "$log" || echo "FAIL suite:$suite: ended with $status" | tee -a "$log"
 	fi
+	[ "$took" -le "$budget" ] || echo "=== $suite is over its budget of $budget s"
 	echo "=== $suite: $took s, $(grep -c '^ok ' "$log") passed, $(grep -c '^FAIL ' "$log") failed," \
 		"$(grep -c '^skip ' "$log") skipped"
 }
