@@ -98,6 +98,7 @@ logs=
 for s in "$@"; do
 	run_suite "$s"
 	logs="$logs $results/$s.log"
+	[ "$failed_suites" != " build" ] || { echo "what does not build cannot be tested"; break; }
 done
 rm -f "$results/.status"
 # shellcheck disable=SC2086
