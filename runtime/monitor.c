@@ -33,6 +33,7 @@
 #include "runtime/monitor_parts.h"
 #include "runtime/plan.h"
 
+#define INIT_END_MS         100
 #define STALL_NS            (30 * 1000000000LL)
 #define DEFAULT_DETACH_KEYS "\x10\x11"
 
@@ -226,15 +227,28 @@ static int run_launch(struct start *s, const struct launch_stdio_fds *stdio, str
 	return rc;
 }
 
+/*
+ * Much can fail because the container is ending: then that is what is told. A PID 1 that is just ending has no room for
+ * processes (ENOMEM) a little before its pidfd tells.
+ */
+static void blame_the_end(const struct start *s, struct err *e)
+{
+	struct pollfd init = { .fd = s->args->container_pidfd, .events = POLLIN };
+
+	if (s->failure.exit_code <= 125 && poll(&init, 1, e->sys == ENOMEM ? INIT_END_MS : 0) > 0)
+		err_set(e, ERR_CONFLICT, "the container is not running");
+}
+
 static int run_join(struct start *s, const struct launch_stdio_fds *stdio, struct launched *ret, struct err *e)
 {
 	struct join_plan *plan = NULL;
-	int rc;
+	int rc = join_plan_build(s->exec, s->args->container_pidfd, stdio, s->arena, &plan, e);
 
-	if (join_plan_build(s->exec, s->args->container_pidfd, stdio, s->arena, &plan, e) < 0)
-		return -1;
-	rc = join(plan, &s->args->page->init, ret, &s->failure, e);
+	if (rc == 0)
+		rc = join(plan, &s->args->page->init, ret, &s->failure, e);
 	join_plan_done(plan);
+	if (rc < 0)
+		blame_the_end(s, e);
 	return rc;
 }
 

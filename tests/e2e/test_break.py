@@ -196,3 +196,28 @@ def test_restart_is_answered_when_a_stop_ends_it(k):
         eq(k.api("POST", f"/containers/{cid}/stop?t=0")[0], 204)
         t.join()
         eq([a[0] for a in answers], [409])
+
+
+def test_exec_into_a_container_that_ends_says_so(k):
+    """Whatever is no longer there first: processes, control groups, the namespace's PID 1."""
+    answers = set()
+
+    def exec_start(xid):
+        status, _, body = k.api("POST", f"/exec/{xid}/start", {"Detach": True})
+        answers.add((status, "" if status == 200 else "is not running" if b"is not running" in body else body))
+
+    for i in range(40):
+        cid = create(k, ["sleep", "1000"])
+        start(k, cid)
+        ids = [k.api_json("POST", f"/containers/{cid}/exec", {"Cmd": ["true"]}, want=201)["Id"] for _ in range(3)]
+        threads = [threading.Thread(target=exec_start, args=(x,)) for x in ids]
+        for t in threads:
+            t.start()
+        time.sleep(i % 13 / 1000)
+        k.api("DELETE", f"/containers/{cid}?force=1")
+        for t in threads:
+            t.join()
+    for status, text in answers:
+        # 404: the container with its execs had gone before the request came
+        if (status, text) not in ((200, ""), (409, "is not running")) and status != 404:
+            raise Failed(f"{status} {text!r}")
