@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kilnd: options -> directories and locks -> loop -> state -> engine -> server and doors -> run.
+ * kilnd: options -> directories and locks -> loop -> sockets -> state -> engine -> doors -> run.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -66,10 +66,14 @@ static void on_stop_all_signal(void *ctx)
 /* Before threads start: they inherit the mask. */
 static int take_signals(struct daemon *d, struct err *e)
 {
+	/* HUP and USR1 mean "read the configuration" and "show stacks" to dockerd: they must not end us. */
+	static const int ignored[] = { SIGPIPE, SIGHUP, SIGUSR1 };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 
-	if (sigaction(SIGPIPE, &ignore, NULL) < 0 || sigaction(SIGHUP, &ignore, NULL) < 0)
-		return err_sys(e, "ignore SIGPIPE and SIGHUP");
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
+		if (sigaction(ignored[i], &ignore, NULL) < 0)
+			return err_sys(e, "ignore signal %d", ignored[i]);
+	}
 	if (loop_on_signal(d->loop, SIGTERM, on_end_signal, d, e) < 0 ||
 	    loop_on_signal(d->loop, SIGINT, on_end_signal, d, e) < 0 ||
 	    loop_on_signal(d->loop, PLACES_STOP_ALL_SIGNAL, on_stop_all_signal, d, e) < 0)
@@ -91,22 +95,28 @@ static int make_engine(struct daemon *d, struct err *e)
 	return engine_new(&ec, d->loop, d->state, &d->engine, e);
 }
 
-static int open_doors(struct daemon *d, struct err *e)
+/* Who comes before the loop runs waits; a socket that cannot be had ends us before anything is begun. */
+static int open_sockets(struct daemon *d, struct err *e)
 {
 	if (server_new(d->loop, &d->server, e) < 0)
 		return -1;
+	for (size_t i = 0; i < d->cfg->hosts.n; i++) {
+		if (server_listen(d->server, d->cfg->hosts.v[i], d->cfg->group, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void open_doors(struct daemon *d)
+{
 	docker_system_door(d->server, d->engine);
 	docker_images_door(d->server, d->engine);
 	docker_containers_door(d->server, d->engine);
 	docker_exec_door(d->server, d->engine);
 	kiln_door(d->server, d->engine);
 	docker_refused_door(d->server, d->engine);
-	for (size_t i = 0; i < d->cfg->hosts.n; i++) {
-		if (server_listen(d->server, d->cfg->hosts.v[i], d->cfg->group, e) < 0)
-			return -1;
+	for (size_t i = 0; i < d->cfg->hosts.n; i++)
 		log_info("serving on %s", d->cfg->hosts.v[i]);
-	}
-	return 0;
 }
 
 static int daemon_init(struct daemon *d, struct err *e)
@@ -114,10 +124,11 @@ static int daemon_init(struct daemon *d, struct err *e)
 	if (places_init(&d->places, d->cfg->data_root, d->cfg->exec_root, e) < 0 ||
 	    loop_new(&d->loop, e) < 0 ||
 	    take_signals(d, e) < 0 ||
+	    open_sockets(d, e) < 0 ||
 	    state_open(d->cfg->data_root, d->loop, &d->state, e) < 0 ||
-	    make_engine(d, e) < 0 ||
-	    open_doors(d, e) < 0)
+	    make_engine(d, e) < 0)
 		return -1;
+	open_doors(d);
 	places_notify("READY=1");
 	return 0;
 }

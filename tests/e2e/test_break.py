@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -221,3 +222,25 @@ def test_exec_into_a_container_that_ends_says_so(k):
         # 404: the container with its execs had gone before the request came
         if (status, text) not in ((200, ""), (409, "is not running")) and status != 404:
             raise Failed(f"{status} {text!r}")
+
+
+def test_kilnd_that_cannot_listen_begins_nothing(own):
+    k = own.start()
+    args = ["--data-root", k.dir + "/d2", "--exec-root", k.dir + "/r2", "-H", "unix://" + k.socket]
+    p = subprocess.run([harness.BUILD + "/kilnd", *args, "--runtime", harness.BUILD + "/kiln-runtime"],
+                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=10)
+    eq(p.returncode, 1)
+    has(p.stderr, "is in use")
+    eq(os.listdir(k.dir + "/r2/l"), [], "the launcher's directory")
+    eq(k.api("GET", "/_ping")[0], 200)
+
+
+def test_signals_that_mean_something_to_dockerd_do_not_end_kilnd(own):
+    k = own.start()
+    for sig in (signal.SIGHUP, signal.SIGUSR1, signal.SIGPIPE, signal.SIGCHLD, signal.SIGWINCH):
+        os.kill(k.proc.pid, sig)
+    time.sleep(0.3)
+    eq(k.proc.poll(), None)
+    eq(k.api("GET", "/_ping")[0], 200)
+    ignored = k.run("--rm", "--", "grep", "SigIgn", "/proc/self/status").stdout.split()[1]
+    eq(int(ignored, 16), 0, "signals that a container ignores")
