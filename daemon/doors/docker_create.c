@@ -5,6 +5,9 @@
 #include <strings.h>
 
 #include "base/own.h"
+#include "base/path.h"
+#include "oci/bundle.h"
+#include "oci/options_rules.h"
 
 /* The body is Config with two objects among its fields: opt_config comes first, so that its rows' offsets hold. */
 struct create_body {
@@ -14,6 +17,7 @@ struct create_body {
 
 #define LATER    "Kiln does not do this yet"
 #define NETWORKS "there are no networks yet; use --network none or host"
+#define VOLUMES  "there are no volumes yet; use -v /host/path:/path"
 #define NEVER    "not a Linux option"
 
 const struct refused_field docker_refused_fields[] = {
@@ -75,7 +79,7 @@ const struct refused_field docker_refused_fields[] = {
 	{ "HostConfig.UTSMode",             "\"private\"",      "containers have a UTS namespace of their own" },
 	{ "HostConfig.Ulimits",             "",                 LATER },
 	{ "HostConfig.UsernsMode",          "\"host\"",         "there are no user namespaces yet" },
-	{ "HostConfig.VolumeDriver",        "",                 "there are no volumes yet; use -v /host/path:/path" },
+	{ "HostConfig.VolumeDriver",        "",                 VOLUMES },
 	{ "HostConfig.VolumesFrom",         "",                 LATER },
 	{ NULL, NULL, NULL },
 };
@@ -166,6 +170,7 @@ struct networking { struct json_raw endpoints; };
 static const struct jfield networking_fields[] = { J_RAW(struct networking, endpoints, "EndpointsConfig", 0) };
 static const struct jschema networking_schema = J_SCHEMA_FOLD(struct networking, "NetworkingConfig", networking_fields);
 static const struct jschema endpoints_schema = { .spec = "EndpointsConfig" };
+static const struct jschema volumes_schema = { .spec = "Volumes" };
 
 static int on_unknown(void *ctx, const char *path, const char *value, struct err *e)
 {
@@ -191,11 +196,56 @@ static int refuse_text(const char *path, const char *value, struct arena *a, str
 	return str_is_empty(value) ? 0 : refuse(path, arena_printf(a, "\"%s\"", value), e);
 }
 
+static bool is_place(const char *path, const char *place)
+{
+	AUTO_FREE char *clean = path_clean(path);
+	AUTO_FREE char *other = path_clean(place);
+
+	return str_eq(clean, other);
+}
+
+/* Is something mounted there by a bind or a tmpfs? Malformed binds are the engine's to refuse. */
+static bool has_mount(const struct opt_host_config *h, const char *place)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	struct bundle_bind b;
+
+	for (size_t i = 0; i < h->binds.n; i++)
+		if (bundle_parse_bind(h->binds.v[i], a, &b, ERR_IGNORED) == 0 && is_place(b.target, place))
+			return true;
+	for (size_t i = 0; i < h->tmpfs.n; i++)
+		if (is_place(h->tmpfs.v[i].key, place))
+			return true;
+	return false;
+}
+
+static int check_volume(void *ctx, const char *path, const char *value, struct err *e)
+{
+	(void)value;
+	if (has_mount(ctx, path))
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED, "Volumes '%.128s' is refused: " VOLUMES, path);
+}
+
+/* Some clients name the places of binds here once more; all else asks for an anonymous volume. */
+static int check_volumes(const struct container_options *o, struct arena *a, struct err *e)
+{
+	const struct json_raw *raw = &o->config->volumes;
+	void *places = NULL;
+
+	if (!raw->text || str_eq(raw->text, "null"))
+		return 0;
+	if (json_decode(raw->text, raw->len, &volumes_schema, a, check_volume, o->host, &places, e) < 0)
+		return e->kind == ERR_UNSUPPORTED ? -1 : err_wrap(e, "Volumes");
+	return 0;
+}
+
 /* Values of handled fields that are for later. */
 static int check_values(const struct container_options *o, struct arena *a, struct err *e)
 {
 	static const char *const networks[] = { "", "default", "bridge", "none", "host" };
 	const char *mode = o->host->network_mode ? o->host->network_mode : "";
+	struct options_security security;
 	bool is_known = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(networks); i++)
@@ -209,12 +259,8 @@ static int check_values(const struct container_options *o, struct arena *a, stru
 	if (o->host->log_config && o->host->log_config->config.n)
 		return err_set(e, ERR_UNSUPPORTED, "HostConfig.LogConfig.Config.%.64s is refused: " LATER,
 			       o->host->log_config->config.v[0].key);
-	for (size_t i = 0; i < o->host->security_opt.n; i++) {
-		const char *opt = o->host->security_opt.v[i];
-
-		if (!str_starts(opt, "seccomp=") && !str_starts(opt, "seccomp:") && !str_starts(opt, "no-new-privileges"))
-			return err_set(e, ERR_UNSUPPORTED, "HostConfig.SecurityOpt '%.64s' is refused: " LATER, opt);
-	}
+	if (options_security(o->host, &security, e) < 0 || check_volumes(o, a, e) < 0)
+		return -1;
 	if (o->host->shm_size_bytes != 0 && o->host->shm_size_bytes != 67108864)
 		return err_set(e, ERR_UNSUPPORTED, "HostConfig.ShmSize is refused: " LATER);
 	if (refuse_text("Domainname", o->config->domainname, a, e) < 0)

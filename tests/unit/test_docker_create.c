@@ -135,7 +135,20 @@ START_TEST(security_options_and_log_drivers_are_refused_by_value)
 {
 	expect_taken("{\"Image\":\"x\",\"HostConfig\":{\"SecurityOpt\":[\"no-new-privileges\",\"seccomp=unconfined\"]}}");
 	expect_refused("{\"Image\":\"x\",\"HostConfig\":{\"SecurityOpt\":[\"apparmor=foo\"]}}", "apparmor=foo");
+	expect_taken("{\"Image\":\"x\",\"HostConfig\":{\"SecurityOpt\":[\"label=disable\",\"apparmor=unconfined\"]}}");
 	expect_refused("{\"Image\":\"x\",\"HostConfig\":{\"LogConfig\":{\"Type\":\"syslog\"}}}", "syslog");
+}
+END_TEST
+
+/* Some clients name the targets of binds once more in Volumes; any other place there asks for an anonymous volume. */
+START_TEST(anonymous_volumes_are_refused_and_the_places_of_mounts_are_not)
+{
+	expect_taken("{\"Image\":\"x\",\"Volumes\":{}}");
+	expect_taken("{\"Image\":\"x\",\"Volumes\":null}");
+	expect_taken("{\"Image\":\"x\",\"Volumes\":{\"/d/\":{},\"/t\":{}},\"HostConfig\":{\"Binds\":[\"/h:/d:ro\"],"
+		     "\"Tmpfs\":{\"/t\":\"\"}}}");
+	expect_refused("{\"Image\":\"x\",\"Volumes\":{\"/d\":{}}}", "Volumes '/d'");
+	expect_refused("{\"Image\":\"x\",\"Volumes\":{\"/d\":{},\"/e\":{}},\"HostConfig\":{\"Binds\":[\"/h:/d\"]}}", "Volumes '/e'");
 }
 END_TEST
 
@@ -143,4 +156,5 @@ UNIT_MAIN("docker_create", minimal_body_is_taken, no_image_is_invalid, wrong_typ
 	  each_refused_field_is_refused_by_name, each_refused_field_is_taken_when_it_asks_nothing,
 	  an_unknown_field_is_refused_unless_it_asks_nothing, empty_masked_paths_ask_for_none,
 	  what_the_docker_cli_sends_for_the_default_network_is_taken, named_networks_and_endpoint_options_are_refused,
-	  security_options_and_log_drivers_are_refused_by_value)
+	  security_options_and_log_drivers_are_refused_by_value,
+	  anonymous_volumes_are_refused_and_the_places_of_mounts_are_not)
