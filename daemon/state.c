@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/state.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/own.h"
@@ -50,6 +53,34 @@ static int prepare_all(struct state *s, struct err *e)
 	return 0;
 }
 
+/*
+ * What no row owns is swept at start. A store that was lost must not cost the containers that it knew: an image was
+ * stored durably before the first of them was made, so one that is new has none.
+ */
+static int check_not_lost(struct state *s, struct err *e)
+{
+	AUTO_DIR DIR *dir = NULL;
+	struct dirent *de;
+	int fd;
+
+	if (!state_schema_is_new(s->db))
+		return 0;
+	fd = openat(s->data_fd, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open 'containers'");
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return err_sys(e, "read 'containers'");
+	}
+	while ((de = readdir(dir))) {
+		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
+			return err_set(e, ERR_CONFLICT, "it is empty, but 'containers/' beside it is not: put the lost "
+							"store back, or move that directory away");
+	}
+	return 0;
+}
+
 static int open_db(struct state *s, const char *data_root, struct err *e)
 {
 	AUTO_FREE char *path = path_join(data_root, DB_NAME);
@@ -62,7 +93,7 @@ static int open_db(struct state *s, const char *data_root, struct err *e)
 	sqlite3_busy_timeout(s->db, 5000);
 	if (sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", NULL, NULL, NULL) != SQLITE_OK)
 		return err_sqlite(e, s->db, "set up");
-	if (state_schema_upgrade(s->db, e) < 0 || prepare_all(s, e) < 0)
+	if (check_not_lost(s, e) < 0 || state_schema_upgrade(s->db, e) < 0 || prepare_all(s, e) < 0)
 		return -1;
 	return 0;
 }

@@ -63,6 +63,7 @@ struct state {
 
 /* ---- state_schema.c ---- */
 int err_sqlite(struct err *e, sqlite3 *db, const char *what);     /* Return: -1, always */
+bool state_schema_is_new(sqlite3 *db);                            /* Return: nothing was ever stored in it */
 int state_schema_upgrade(sqlite3 *db, struct err *e);             /* Return: 0, or -1 with @e set */
 
 /* ---- state_thread.c ---- */

@@ -34,6 +34,13 @@ static int read_version(sqlite3 *db, size_t *ret, struct err *e)
 	return rc == SQLITE_ROW ? 0 : err_sqlite(e, db, "read the schema's version");
 }
 
+bool state_schema_is_new(sqlite3 *db)
+{
+	size_t version = 0;
+
+	return read_version(db, &version, ERR_IGNORED) == 0 && version == 0;
+}
+
 int state_schema_upgrade(sqlite3 *db, struct err *e)
 {
 	size_t version = 0;

@@ -67,15 +67,17 @@ static void look_for(struct layer_task *t)
 	}
 }
 
-static void add_task(struct load_op *op, const struct archive_layer *y)
+/* @is_known: an image that is there has it; only what was lost from the disk is made again */
+static void add_task(struct load_op *op, const struct archive_layer *y, bool is_known)
 {
-	struct layer_task *t;
+	struct layer_task *t = find_task(op, y->diff_id, y->file->digest);
 
-	if (find_task(op, y->diff_id, y->file->digest))
-		return;
-	t = &op->layers[op->n_layers++];
-	*t = (struct layer_task){ .op = op, .layer = y, .arena = arena_new(), .blob_fd = -1, .dir_fd = -1 };
-	look_for(t);
+	if (!t) {
+		t = &op->layers[op->n_layers++];
+		*t = (struct layer_task){ .op = op, .layer = y, .arena = arena_new(), .blob_fd = -1, .dir_fd = -1 };
+		look_for(t);
+	}
+	t->may_skip |= is_known;
 }
 
 /* ---- one layer ---- */
@@ -212,8 +214,8 @@ void load_layers_begin(struct load_op *op)
 		room += op->plan.images[i].n_layers;
 	op->layers = arena_new_array(op->arena, struct layer_task, room);
 	for (size_t i = 0; i < op->plan.n_images; i++) {
-		for (size_t k = 0; k < op->plan.images[i].n_layers && !op->is_known[i]; k++)
-			add_task(op, &op->plan.images[i].layers[k]);
+		for (size_t k = 0; k < op->plan.images[i].n_layers; k++)
+			add_task(op, &op->plan.images[i].layers[k], op->is_known[i]);
 	}
 	start_more(op);
 }

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -244,3 +245,37 @@ def test_signals_that_mean_something_to_dockerd_do_not_end_kilnd(own):
     eq(k.api("GET", "/_ping")[0], 200)
     ignored = k.run("--rm", "--", "grep", "SigIgn", "/proc/self/status").stdout.split()[1]
     eq(int(ignored, 16), 0, "signals that a container ignores")
+
+
+def test_a_lost_store_costs_no_container(own):
+    """kiln.db is lost (a restored backup, a damaged file system): kilnd sweeps nothing, and says what to do."""
+    k = own.start()
+    cid = create(k, ["sleep", "1000"])
+    start(k, cid)
+    pid = k.state(cid)["Pid"]
+    k.docker("exec", cid, "touch", "/kept")
+    k.terminate()
+    shutil.copytree(k.data_root, k.dir + "/saved", ignore=lambda d, names: [n for n in names if not n.startswith("kiln.db")])
+    for name in os.listdir(k.data_root):
+        if name.startswith("kiln.db"):
+            os.unlink(f"{k.data_root}/{name}")
+    for _ in range(2):
+        k.start(wait=False)
+        eq(k.proc.wait(10), 1)
+        has(k.log_tail(), "put the lost store back")
+    eq((harness.is_alive(pid), os.path.exists(f"{k.data_root}/containers/{cid}/upper/kept")), (True, True))
+    for name in os.listdir(k.dir + "/saved"):
+        shutil.copy(f"{k.dir}/saved/{name}", k.data_root)
+    k.start()
+    eq(k.state(cid)["Pid"], pid)
+
+
+def test_loading_again_brings_back_a_lost_layer(k):
+    cid = create(k, ["true"])
+    layers = k.data_root + "/layers"
+    name = os.listdir(layers)[0]
+    os.rename(f"{layers}/{name}", f"{k.dir}/lost")
+    eq(k.api("POST", f"/containers/{cid}/start")[0], 500)
+    k.load(harness.busybox_archive())
+    eq(os.listdir(layers), [name])
+    start(k, cid)
