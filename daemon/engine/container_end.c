@@ -228,10 +228,9 @@ void container_on_exited(struct container *c, const struct exit_record *rec)
 
 	if (!ct_is_live(c->state))
 		return;
-	if (c->state == CT_STARTING) { /* nobody told us that it had started */
-		c->started_wall_ns = rec->started_wall_ns;
-		c->has_started_once = true;
-	}
+	/* Nobody told us that it had started: whoever waits for that is answered first. */
+	if (c->state == CT_STARTING)
+		container_on_started(c, rec, -1);
 	c->exit_code = rec->code;
 	c->finished_wall_ns = rec->finished_wall_ns ? rec->finished_wall_ns : clock_wall_ns();
 	c->is_oom_killed = rec->is_oom_killed;
