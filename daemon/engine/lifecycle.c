@@ -15,9 +15,9 @@ struct ct_rule {
 	}
 
 /*
- * EXITED while STARTING: init ended before anybody told that it had started (a kilnd that was
- * killed in between). STOP in a live state changes what is desired, not what is observed. REMOVED
- * is the last thing that happens to a container; it has no state afterwards.
+ * A start of which only the end is seen is marked as started first. STOP in a live state changes
+ * what is desired, not what is observed. REMOVED is the last thing that happens to a container; it
+ * has no state afterwards.
  */
 static const struct ct_rule rules[CT_STATES_][EV_EVENTS_] = {
 	[CT_CREATED] = {
@@ -27,7 +27,6 @@ static const struct ct_rule rules[CT_STATES_][EV_EVENTS_] = {
 	[CT_STARTING] = {
 		[EV_STARTED]       = GO(CT_RUNNING),
 		[EV_START_FAILED]  = GO(CT_EXITED),
-		[EV_EXITED]        = GO(CT_EXITED),
 		[EV_STOP]          = GO(CT_STARTING),
 	},
 	[CT_RUNNING] = {

@@ -30,7 +30,7 @@ START_TEST(every_pair_is_legal_or_a_conflict)
 			ck_assert_ptr_nonnull(strstr(e.msg, ct_state_name(from)));
 		}
 	}
-	ck_assert_uint_eq(n_legal, 24);
+	ck_assert_uint_eq(n_legal, 23);
 }
 END_TEST
 
