@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attaching clients to a container's stdio. The monitor serves them; kilnd only hands over their
- * connections. One that comes before the start waits here and is handed over right behind the
- * launch, so that it misses nothing.
+ * connections. One that comes before the start waits here and is put into the monitor's
+ * control socket before the launch, so that it misses nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -150,8 +150,9 @@ static int launch(struct container *c, struct opening *o, struct err *e)
 		fds[n++] = TAKE_FD(o->bind_fds[i]);
 	c->priv->monitor = monitor_new(c->eng->loop, pair[0], &container_monitor_handlers, c);
 	c->priv->launcher_generation = launcher_generation(c->eng->launcher);
-	launcher_send(c->eng->launcher, MSG_LAUNCH, c->id, fds, n);
+	/* First: what lies in the control socket when the monitor begins is read before any output. */
 	container_attach_flush(c);
+	launcher_send(c->eng->launcher, MSG_LAUNCH, c->id, fds, n);
 	return 0;
 }
 

@@ -377,18 +377,6 @@ bool exec_adopt(struct engine *eng, const char *id, int fd)
 
 /* ---- start ---- */
 
-static void attach(struct exec *x, int fd, unsigned flags, const char *detach_keys,
-		   const void *prefix, size_t n_prefix)
-{
-	const struct monitor_attach what = { .fd = fd,
-					     .flags = flags,
-					     .detach_keys = detach_keys,
-					     .prefix = prefix,
-					     .n_prefix = n_prefix };
-
-	exec_run_attach(x->priv->run, &what);
-}
-
 void exec_start(struct exec *x, int fd, unsigned flags, const char *detach_keys, const void *prefix,
 		size_t n_prefix, bool tty, uint16_t height, uint16_t width, engine_done_fn done,
 		void *ctx)
@@ -407,6 +395,11 @@ void exec_start(struct exec *x, int fd, unsigned flags, const char *detach_keys,
 		.width = width ? width : o->width,
 	};
 	AUTO_CLOSE int client_fd = fd;
+	const struct monitor_attach client = { .fd = fd,
+					       .flags = flags,
+					       .detach_keys = detach_keys,
+					       .prefix = prefix,
+					       .n_prefix = n_prefix };
 	struct err e = { 0 };
 
 	x->priv->done = done;
@@ -417,14 +410,14 @@ void exec_start(struct exec *x, int fd, unsigned flags, const char *detach_keys,
 	if (client_fd >= 0)
 		x->priv->client_fd = fcntl(client_fd, F_DUPFD_CLOEXEC, 3);
 	if (can_run(x->c, &e) < 0 ||
-	    exec_run_begin(x->c, &in, &exec_handlers, x, &x->priv->run, &e) < 0) {
+	    exec_run_begin(x->c, &in, fd >= 0 ? &client : NULL, &exec_handlers, x, &x->priv->run,
+			   &e) < 0) {
 		start_failed(x, 125, &e);
 		return;
 	}
+	(void)TAKE_FD(client_fd);
 	remember(x);
 	command_event(x, "exec_start");
-	if (client_fd >= 0)
-		attach(x, TAKE_FD(client_fd), flags, detach_keys, prefix, n_prefix);
 }
 
 int exec_resize(struct exec *x, uint16_t height, uint16_t width, struct err *e)

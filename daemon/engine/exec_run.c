@@ -242,7 +242,7 @@ static int make_document(struct container *c, const struct bundle_exec_input *as
 }
 
 int exec_run_begin(struct container *c, const struct bundle_exec_input *in,
-		   const struct exec_run_handlers *h, void *ctx, struct exec_run **ret,
+		   const struct monitor_attach *client, const struct exec_run_handlers *h, void *ctx, struct exec_run **ret,
 		   struct err *e)
 {
 	AUTO_CLOSE int spec_fd = -1, record_fd = -1, pidfd = -1;
@@ -266,16 +266,10 @@ int exec_run_begin(struct container *c, const struct bundle_exec_input *in,
 	fds[2] = pair[1];
 	fds[3] = TAKE_FD(pidfd);
 	*ret = run_new(c->eng, in->id, pair[0], h, ctx);
+	if (client)
+		monitor_attach((*ret)->monitor, client);
 	launcher_send(c->eng->launcher, MSG_EXEC, in->id, fds, ARRAY_SIZE(fds));
 	return 0;
-}
-
-void exec_run_attach(struct exec_run *x, const struct monitor_attach *a)
-{
-	if (x->monitor)
-		monitor_attach(x->monitor, a);
-	else
-		close(a->fd);
 }
 
 void exec_run_resize(struct exec_run *x, uint16_t height, uint16_t width)

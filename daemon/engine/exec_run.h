@@ -22,13 +22,15 @@ struct exec_run_handlers {
 /**
  * exec_run_begin() - Make a process in a container
  * @c:   running
- * @in:  id, cmd and what else was asked; the container's part is filled in here
- * @h:   keeps
+ * @in:     id, cmd and what else was asked; the container's part is filled in here
+ * @client: borrows, NULL for none; its fd is taken on success. It is in the control socket before the launch, so
+ *          that it misses no output
+ * @h:      keeps
  * @e:   what could not even be asked for; then nothing is called
  * Return: 0 and *ret, to be ended by exec_run_abandon(); or -1 with @e set
  */
-int exec_run_begin(struct container *c, const struct bundle_exec_input *in, const struct exec_run_handlers *h, void *ctx,
-		   struct exec_run **ret, struct err *e);
+int exec_run_begin(struct container *c, const struct bundle_exec_input *in, const struct monitor_attach *client,
+		   const struct exec_run_handlers *h, void *ctx, struct exec_run **ret, struct err *e);
 
 /**
  * exec_run_adopt() - Take over what the kilnd before us began; abandoned from birth, unless @h is
@@ -38,8 +40,7 @@ int exec_run_begin(struct container *c, const struct bundle_exec_input *in, cons
  */
 struct exec_run *exec_run_adopt(struct engine *eng, const char *id, int fd, const struct exec_run_handlers *h, void *ctx);
 
-/* Its control connection, to attach and resize. */
-void exec_run_attach(struct exec_run *x, const struct monitor_attach *a);
+/* Gives its terminal a size. */
 void exec_run_resize(struct exec_run *x, uint16_t height, uint16_t width);
 
 /**

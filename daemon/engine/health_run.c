@@ -170,7 +170,7 @@ static int begin_probe(struct health_run *h, struct err *e)
 	if (args.n == 0)
 		return err_set(e, ERR_INVALID, "Unknown healthcheck type '%s' (expected 'CMD')",
 			       hc->test.v[0]);
-	return exec_run_begin(h->c, &in, &probe_handlers, h, &h->probe, e);
+	return exec_run_begin(h->c, &in, NULL, &probe_handlers, h, &h->probe, e);
 }
 
 static void on_timer(void *ctx)
