@@ -79,6 +79,7 @@ def test_exec_start_is_answered_when_its_container_goes(own):
     cid = create(k, ["sleep", "1000"])
     start(k, cid)
     xid = k.api_json("POST", f"/containers/{cid}/exec", {"Cmd": ["true"]}, want=201)["Id"]
+    time.sleep(0.5)   # until the launcher has closed its copies of the monitor's descriptors
     answers = []
     with stopped(k.launcher_pid()):
         t = threading.Thread(target=lambda: answers.append(k.api("POST", f"/exec/{xid}/start", {"Detach": True}, timeout=10)))
