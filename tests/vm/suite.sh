@@ -12,6 +12,8 @@ init=systemd
 [ "$machine" = plain ] && init=plain
 socket=/run/kiln/kiln.sock
 export DOCKER_HOST=unix://$socket HOME=/root
+# Where contrib/check.sh has put a client on a machine without one.
+PATH=$PATH:$PWD/build/tools
 work=$(mktemp -d)
 passed=0
 failed=0
