@@ -200,6 +200,15 @@ vm: all
 acceptance:
 	$(Q)$(PYTHON) tests/acceptance.py
 
+# Kiln beside the bare kernel and its peers; SUITE="start exec api memory", ROUNDS=, CONTAINERS=, BENCH_WRITE=1.
+$(B)/floor: tests/bench/floor.c Makefile build/config.mk
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g $(WARNINGS) -o $@ $<
+
+bench: all $(B)/floor
+	$(Q)KILN_BUILD=$(abspath $(B)) SUITE='$(SUITE)' $(PYTHON) tests/bench/bench.py
+
 report: all
 	$(Q)$(PYTHON) tests/lint/size_report.py $(wildcard $(PROGRAMS))
 
@@ -251,10 +260,11 @@ help:
 	@echo 'check-long  the slow tests too'
 	@echo 'docs        prints docs/errors.md and docs/lifecycle.md from the code'
 	@echo 'check-all   check and e2e, plain and with ASan and UBSan'
+	@echo 'bench       Kiln beside the bare kernel and installed peers (root); SUITE="start exec api memory"'
 	@echo 'acceptance  compares tests/acceptance.tsv with the results of the last runs'
 	@echo 'report      sizes of functions, files and programs'
 	@echo 'format      clang-format over the tree'
 	@echo 'install     DESTDIR=, prefix='
 	@echo 'clean'
 
-.PHONY: all check fuzz fuzz-run lint e2e vm scripts acceptance report check-all check-long docs format install clean help
+.PHONY: all check fuzz fuzz-run lint e2e vm scripts acceptance bench report check-all check-long docs format install clean help
