@@ -86,7 +86,7 @@ FOLDERS := base oci runtime daemon api cli
 define archive
 $(B)/lib$(1).a: $(call obj,$(SRC_$(1)))
 	$$(call say,AR,$$@)
-	$$(Q)rm -f $$@ && $$(AR) rcs $$@ $$^
+	$$(Q)rm -f $$@.new && $$(AR) rcs $$@.new $$^ && mv $$@.new $$@
 endef
 $(foreach f,$(FOLDERS),$(eval $(call archive,$(f))))
 
@@ -108,6 +108,8 @@ LIBS_daemon  := $(LIBS_oci) $(UV_LIBS) $(HTTP_LIBS) $(SQLITE_LIBS) -lpthread
 LIBS_cli     := $(LIBS_oci) $(HTTP_LIBS)
 LIBS_all     := $(sort $(LIBS_runtime) $(LIBS_daemon) $(LIBS_cli))
 
+# Made beside and renamed into place, so that one who runs a program never sees half of it.
+
 # --- programs: one for each main.c that is here ---------------------------------------------------
 PROGRAM_runtime := $(B)/kiln-runtime
 PROGRAM_daemon  := $(B)/kilnd
@@ -115,7 +117,7 @@ PROGRAM_cli     := $(B)/kiln
 define program
 $(PROGRAM_$(1)): $(B)/obj/$(1)/main.o $(call ars,$(1))
 	$$(call say,LD,$$@)
-	$$(Q)$$(LINK) -o $$@ $$< $(call ars,$(1)) $(LIBS_$(1))
+	$$(Q)$$(LINK) -o $$@.new $$< $(call ars,$(1)) $(LIBS_$(1)) && mv $$@.new $$@
 PROGRAMS += $(if $(wildcard $(1)/main.c),$(PROGRAM_$(1)))
 endef
 $(foreach f,runtime daemon cli,$(eval $(call program,$(f))))
