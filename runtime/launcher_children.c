@@ -26,6 +26,7 @@ bool launcher_is_group_of(const char *path, size_t room, const char *id)
 	return name && path[0] == '/' && strcmp(name + 1, id) == 0;
 }
 
+/* A launcher that is being replaced removes nothing: what it finds by name may be the next run's. Its successor does. */
 static void clean_slot(struct launcher *l, struct slot *s)
 {
 	char path[SLOT_CGROUP_MAX];
@@ -33,7 +34,7 @@ static void clean_slot(struct launcher *l, struct slot *s)
 
 	/* A copy: the page is shared, and the check must be about what is used. */
 	memcpy(path, s->page->cgroup_path, sizeof path);
-	if (s->is_clean || s->is_exec || path[0] == '\0' || slots_count(&l->slots, s->id, s->is_exec) > 1)
+	if (l->is_ending || s->is_clean || s->is_exec || path[0] == '\0' || slots_count(&l->slots, s->id, s->is_exec) > 1)
 		return;
 	s->is_clean = true;
 	if (!launcher_is_group_of(path, sizeof path, s->id))
@@ -56,7 +57,8 @@ static void end_slot(struct launcher *l, struct slot *s)
 {
 	clean_slot(l, s);
 	slots_free(&l->slots, s);
-	launcher_remove_socket(l, s->id, s->is_exec);
+	if (!l->is_ending)
+		launcher_remove_socket(l, s->id, s->is_exec);
 }
 
 static bool was_oom_killed(const struct slot *s)
@@ -153,8 +155,11 @@ static void act_on_poke(struct launcher *l, const struct poke *p, int *fds, size
 	if (!s || !s->in_use)
 		return;
 	if (p->op == POKE_HOLD && s->held_fds[0] < 0) {
-		for (size_t i = 0; i < n_fds; i++)
+		for (size_t i = 0; i < n_fds; i++) {
+			/* The monitor may be killed before it does so itself; a read must never keep us. */
+			fd_set_nonblock(fds[i], true);
 			s->held_fds[i] = TAKE_FD(fds[i]);
+		}
 	} else if (p->op == POKE_ENDED && atomic_load(&s->page->is_recorded)) {
 		slots_drop_held(s);
 		clean_slot(l, s);

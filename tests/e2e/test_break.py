@@ -280,3 +280,15 @@ def test_loading_again_brings_back_a_lost_layer(k):
     k.load(harness.busybox_archive())
     eq(os.listdir(layers), [name])
     start(k, cid)
+
+
+def test_a_monitor_killed_at_once_does_not_hold_up_the_launcher(k):
+    """Killed before it has set up the pipes that the launcher inherits."""
+    for _ in range(40):
+        cid = create(k, ["sleep", "1000"])
+        start(k, cid)
+        os.kill(monitor_of(k, cid), signal.SIGKILL)
+        eventually("it is seen", lambda: b'"degraded":true' in k.api("GET", "/kiln/v1/health")[2], every=0.002)
+        xid = k.api_json("POST", f"/containers/{cid}/exec", {"Cmd": ["true"]}, want=201)["Id"]
+        eq(k.api("POST", f"/exec/{xid}/start", {"Detach": True}, timeout=10)[0], 200)
+        eq(k.api("DELETE", f"/containers/{cid}?force=1")[0], 204)
