@@ -313,6 +313,7 @@ static void fail(struct monitor *m, const struct launch_failure *f, const struct
 		.exit_code = f->exit_code ? f->exit_code : 125, .err = *e,
 	};
 	m->has_failed = true;
+	atomic_store(&m->page->is_recorded, 1);
 	m->is_reported = true;
 	m->close_due_ns = now_ns + MONITOR_CLOSE_NS;
 	m->news |= NEWS_FAILED;

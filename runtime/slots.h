@@ -26,7 +26,7 @@
 /* Shared with the monitor. */
 struct slot_page {
 	pid_t init;                        /* the program; written by the kernel at clone; 0: not yet */
-	atomic_uint is_recorded;           /* its end is in the exit record: nothing is left to inherit */
+	atomic_uint is_recorded;           /* its end is in the exit record, or it never ran: nothing is left to inherit */
 	char cgroup_path[SLOT_CGROUP_MAX]; /* to be removed after init; "": none (execs) */
 };
 

@@ -469,6 +469,54 @@ def test_launcher_replaced_by_newer():
         old.wait(5)
         eq(old.returncode, 0)
         eq(descendants_of(old_pid), [])
+        clean(lc, m)
+
+
+def clean(lc, m):
+    lc.kilnd.send(L.CLEAN, struct.pack("=65s256s3x512x", m.id.encode(), f"{lc.group}/{m.id}".encode()))
+    eq(struct.unpack_from("=I", lc.kilnd.expect(L.CLEANED)[0], 324)[0], 0, "clean")
+
+
+def test_launcher_that_is_replaced_leaves_the_next_run_alone():
+    """It may be slow to notice an end: by then its successor runs that container again."""
+    with running() as lc:
+        spec = lc.spec(["sleep", "100"])
+        m = lc.go(lc.prepare(spec, L.LAUNCH, spec["containerDir"])).started()
+        old = lc.proc
+        lc.kilnd.send(L.SHUTDOWN)
+        eq(lc.kilnd.recv()[0], 0)
+        lc.start()
+        old.send_signal(signal.SIGSTOP)
+        try:
+            kill9(m.pid)
+            eq(m.finish(), 137)
+            n = lc.go(lc.prepare(spec, L.LAUNCH, spec["containerDir"])).started()
+        finally:
+            old.send_signal(signal.SIGCONT)
+        old.wait(5)
+        eq(is_alive(n.pid), True, "the next run")
+        eq(n.reconnect().status()[0].phase, L.RUNNING)
+        kill9(n.pid)
+        n = n.reconnect()
+        eq(n.finish(), 137)
+
+
+def test_launcher_runs_a_container_once():
+    with running() as lc:
+        spec = lc.spec(["sleep", "100"])
+        m = lc.go(lc.prepare(spec, L.LAUNCH, spec["containerDir"])).started()
+        again = lc.go(lc.prepare(spec, L.LAUNCH, spec["containerDir"]))
+        code, why = L.failure(again.expect(L.FAILED)[0])
+        eq(code, 125)
+        has(why, "is running")
+        m = m.reconnect()
+        eq(m.status()[0].phase, L.RUNNING, "the first one can still be asked")
+        kill9(m.pid)
+        eq(m.finish(), 137)
+        bad = {**spec, "lowers": ["none"]}
+        for _ in range(10):   # a start that failed is no run
+            failing = lc.go(lc.prepare(bad, L.LAUNCH, spec["containerDir"]))
+            has(L.failure(failing.expect(L.FAILED)[0])[1], "mount the overlay")
 
 
 def test_launcher_killed_and_replaced():
