@@ -74,6 +74,7 @@ const char *request_query(const struct request *r, const char *key);     /* NULL
 bool        request_query_bool(const struct request *r, const char *key);/* docker's rule: "", 0, no, false, none are false */
 size_t      request_n_query(const struct request *r);                    /* all of them, to refuse unknown ones by name */
 const char *request_query_key(const struct request *r, size_t i);        /* of the i-th, decoded */
+const char *request_query_value(const struct request *r, size_t i);      /* of the i-th, decoded */
 const char *request_header(const struct request *r, const char *name);   /* NULL when absent */
 const char *request_body(const struct request *r, size_t *ret_n);        /* ROUTE_BODY_JSON; "" when empty */
 struct arena *request_arena(struct request *r);                          /* lives as long as the request */
@@ -103,6 +104,7 @@ void   reply_stream_write(struct request *r, const void *data, size_t n);       
 size_t reply_stream_backlog(const struct request *r);                               /* bytes not yet taken by the kernel */
 void   reply_stream_on_drain(struct request *r, loop_fn fn, void *ctx);             /* called when the backlog is empty again */
 void   reply_stream_end(struct request *r);
+void   reply_stream_abort(struct request *r);                                       /* ends the connection, so that the client sees that it is not whole */
 
 /*
  * Hijack: write the header (101 UPGRADED when the client asked to upgrade, else 200 raw) and give the connection away.

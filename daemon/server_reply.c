@@ -199,6 +199,14 @@ void reply_stream_end(struct request *r)
 	request_finish(r);
 }
 
+void reply_stream_abort(struct request *r)
+{
+	BUG(r->reply != REPLY_STREAM, "%s %s: no stream was begun", r->method, r->path);
+	if (r->conn)
+		r->conn->wants_close = true;
+	request_finish(r);
+}
+
 /* ---- hijacking ---- */
 
 int reply_hijack(struct request *r, const char *content_type, bool with_standard_headers, int *ret_fd,

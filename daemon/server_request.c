@@ -422,6 +422,11 @@ const char *request_query_key(const struct request *r, size_t i)
 	return r->query[i].key;
 }
 
+const char *request_query_value(const struct request *r, size_t i)
+{
+	return r->query[i].value;
+}
+
 const char *request_header(const struct request *r, const char *name)
 {
 	return http_field(&r->head, name);

@@ -295,6 +295,39 @@ static int plan_oci(const struct planner *p, const struct unpack_file *file, str
 	return 0;
 }
 
+/* --- both layouts in one archive ----------------------------------------------------------------------- */
+
+static bool has_same_layers(const struct archive_image *a, const struct archive_image *b)
+{
+	for (size_t k = 0; k < a->n_layers; k++)
+		if (!str_eq(a->layers[k].file->digest, b->layers[k].file->digest))
+			return false;
+	return a->n_layers == b->n_layers;
+}
+
+/*
+ * manifest.json has told which images there are; index.json knows their manifests, too, so that what is saved again
+ * has them. It may be of any kind: what cannot be understood there adds nothing.
+ */
+static void adopt_manifests(const struct planner *p, const struct unpack_file *file)
+{
+	struct archive_plan found = { .images = arena_new_array(p->arena, struct archive_image, ARCHIVE_MAX_IMAGES) };
+	const struct planner q = { p->listing, p->staging_fd, p->arena, &found };
+
+	if (plan_oci(&q, file, ERR_IGNORED) < 0)
+		return;
+	for (size_t k = 0; k < found.n_images; k++) {
+		const struct archive_image *from = &found.images[k];
+		struct archive_image *to = image_of(p, from->id);
+
+		if (!to || !has_same_layers(to, from))
+			continue;
+		to->manifest_file = from->manifest_file;
+		to->manifest_digest = from->manifest_digest;
+		to->layers = from->layers;
+	}
+}
+
 int archive_plan(const struct unpack_listing *listing, int staging_fd, struct arena *a,
 		 struct archive_plan *ret, struct err *e)
 {
@@ -313,6 +346,8 @@ int archive_plan(const struct unpack_listing *listing, int staging_fd, struct ar
 		return err_wrap(e, "archive");
 	if (plan.n_images == 0)
 		return err_set(e, ERR_INVALID, "archive: holds no image");
+	if (docker && oci)
+		adopt_manifests(&p, oci);
 	*ret = plan;
 	return 0;
 }

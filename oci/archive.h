@@ -62,7 +62,7 @@ struct archive_plan {
  * @ret:        in @a; at least one image
  * @e:          ERR_INVALID with the name of the member; ERR_NOT_FOUND when no image is for this machine
  *
- * manifest.json counts before index.json, as in dockerd.
+ * manifest.json counts before index.json, as in dockerd; with both, index.json adds the manifests of those images.
  * Return: 0, or -1 with @e set
  */
 int archive_plan(const struct unpack_listing *listing, int staging_fd, struct arena *a,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * images/…: list, inspect, history, tag, delete, load.
+ * images/…: list, inspect, history, tag, delete, load; save is in docker_image_save.c.
  *
  * Spec: Docker Engine API 1.51, ImageList, ImageInspect, ImageHistory, ImageTag, ImageDelete, ImageLoad
  */
@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/own.h"
+#include "daemon/doors/docker_image_files.h"
 #include "daemon/doors/docker_image_print.h"
 #include "daemon/doors/doors.h"
 #include "daemon/doors/door_util.h"
@@ -376,6 +377,8 @@ static void images_load(struct request *r)
 static const struct route routes[] = {
 	{ "GET", "/images/json", 0, images_list },
 	{ "POST", "/images/load", ROUTE_BODY_STREAM, images_load },
+	{ "GET", "/images/get", 0, docker_images_save },
+	{ "GET", "/images/{name...}/get", 0, docker_image_save },
 	{ "GET", "/images/{name...}/json", 0, images_inspect },
 	{ "GET", "/images/{name...}/history", 0, images_history },
 	{ "POST", "/images/{name...}/tag", 0, images_tag },

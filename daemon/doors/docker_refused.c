@@ -35,8 +35,6 @@ static const struct refused refused[] = {
 	{ "POST",   "/images/create",                 "pull and import (use docker load)" },
 	{ "GET",    "/images/search",                 "search" },
 	{ "POST",   "/images/prune",                  "prune" },
-	{ "GET",    "/images/get",                    "save" },
-	{ "GET",    "/images/{name...}/get",          "save" },
 	{ "POST",   "/images/{name...}/push",         "push" },
 	{ "POST",   "/commit",                        "commit" },
 	{ "GET",    "/volumes",                       "volumes" },

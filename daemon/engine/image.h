@@ -85,3 +85,22 @@ void image_remove(struct engine *eng, const char *name, bool force, bool noprune
  */
 typedef void (*image_progress_fn)(void *ctx, const char *line);
 void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, engine_done_fn done, void *ctx);
+
+/*
+ * Save images as one archive (oci/archive_write.h), pulled in pieces of at most half a MiB. The images are held until
+ * image_save_free(), which may be called at any time, also inside the callback.
+ */
+struct image_save;
+/* One piece, borrowed; @n 0 is the end. After an error there is no more */
+typedef void (*image_save_fn)(void *ctx, const struct err *err, const void *data, size_t n);
+
+/**
+ * image_save_new() - Choose images
+ * @names: borrows; as image_find() takes them. A repository without a tag means all its tags; the tags that are
+ *         named are the ones that the archive has
+ * @e:     ERR_NOT_FOUND
+ * Return: 0, or -1 with @e set
+ */
+int image_save_new(struct engine *eng, const struct str_list *names, struct image_save **ret, struct err *e);
+void image_save_read(struct image_save *s, image_save_fn fn, void *ctx);   /* one at a time */
+void image_save_free(struct image_save *s);                                /* NULL is fine */

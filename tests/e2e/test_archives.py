@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images as files: what save writes, who can read it, and that digests survive the way there and back."""
+import gzip
+import io
+import json
+import os
+import subprocess
+import tarfile
+import tempfile
+
+import harness
+from harness import Failed, docker_archive, eq, eventually, has, image_config, sha256, tar_bytes
+from test_images import load_file, need, podman, skopeo
+
+
+def save(k, *names):
+    path = tempfile.mkdtemp(dir=k.dir) + "/saved.tar"
+    k.docker("save", "-o", path, *names)
+    return path
+
+
+def members(path):
+    """Names and bytes; a name that comes twice is an error."""
+    with tarfile.open(path, "r:") as t:
+        infos = t.getmembers()
+        names = [i.name for i in infos]
+        eq(sorted(set(names)), sorted(names), "members")
+        for i in infos:
+            eq((i.mtime, i.uid, i.gid), (0, 0, 0), i.name)
+        return {i.name: t.extractfile(i).read() for i in infos if i.isreg()}
+
+
+def blobs_of(path):
+    found = {name.split("/")[-1]: data for name, data in members(path).items() if name.startswith("blobs/sha256/")}
+    for digest, data in found.items():
+        eq(sha256(data), digest, "blob")
+    return found
+
+
+def two_layers(tag, pack=lambda b: b):
+    """A docker-archive, its configuration and its layers as they are in it."""
+    layers = [harness.busybox_layer(), tar_bytes([("etc/name", tag.encode())])]
+    config = image_config(layers)
+    packed = [pack(layer) for layer in layers]
+    entries = [(f"l{n}.tar", data) for n, data in enumerate(packed)]
+    entries += [("c.json", config),
+                ("manifest.json", json.dumps([{"Config": "c.json", "RepoTags": [tag], "Layers": ["l0.tar", "l1.tar"]}]).encode())]
+    return tar_bytes(entries), config, packed
+
+
+def test_save_has_both_layouts(k):
+    archive, config, layers = two_layers("sv:both")
+    k.load(archive)
+    files = members(save(k, "sv:both"))
+    eq(sorted(n for n in files if "/" not in n), ["index.json", "manifest.json", "oci-layout"])
+    (docker,) = json.loads(files["manifest.json"])
+    eq(docker, {"Config": "blobs/sha256/" + sha256(config), "RepoTags": ["sv:both"], "Layers": ["blobs/sha256/" + sha256(y) for y in layers]})
+    eq(json.loads(files["oci-layout"]), {"imageLayoutVersion": "1.0.0"})
+    (row,) = json.loads(files["index.json"])["manifests"]
+    eq(row["annotations"], {"io.containerd.image.name": "docker.io/library/sv:both", "org.opencontainers.image.ref.name": "both"})
+    manifest = files["blobs/sha256/" + row["digest"].split(":")[1]]
+    eq(len(manifest), row["size"])
+    manifest = json.loads(manifest)
+    eq(manifest["config"]["digest"], "sha256:" + sha256(config))
+    eq([(y["digest"], y["size"], y["mediaType"]) for y in manifest["layers"]],
+       [("sha256:" + sha256(y), len(y), "application/vnd.oci.image.layer.v1.tar") for y in layers])
+
+
+def test_save_is_the_same_each_time(k):
+    k.load(two_layers("sv:same")[0])
+    first, second = save(k, "sv:same"), save(k, "sv:same")
+    with open(first, "rb") as a, open(second, "rb") as b:
+        eq(sha256(a.read()), sha256(b.read()))
+
+
+def round_trip(own, archive, tag):
+    """load, save, remove, load, save: the same blobs, and the same bytes"""
+    own.start()
+    own.load(archive)
+    first = save(own, tag)
+    before = own.api_json("GET", f"/images/{tag}/json", want=200)
+    own.docker("rmi", tag)
+    eventually("blobs are gone", lambda: not os.listdir(own.data_root + "/blobs/sha256"))
+    load_file(own, first)
+    after = own.api_json("GET", f"/images/{tag}/json", want=200)
+    eq(after["Id"], before["Id"])
+    eq(after["RootFS"], before["RootFS"])
+    eq(blobs_of(save(own, tag)), blobs_of(first))
+    with open(first, "rb") as a, open(save(own, tag), "rb") as b:
+        eq(sha256(a.read()), sha256(b.read()), "whole archive")
+    return blobs_of(first)
+
+
+def test_round_trip_keeps_plain_layers(own):
+    archive, config, layers = two_layers("rt:plain")
+    blobs = round_trip(own, archive, "rt:plain")
+    for data in [config, *layers]:
+        eq(blobs[sha256(data)] == data, True)
+
+
+def test_round_trip_keeps_gzip_layers(own):
+    archive, config, layers = two_layers("rt:gz", lambda b: gzip.compress(b, mtime=0))
+    blobs = round_trip(own, archive, "rt:gz")
+    for data in [config, *layers]:
+        eq(blobs[sha256(data)] == data, True)
+
+
+def test_round_trip_keeps_zstd_layers(own):
+    need("zstd")
+    archive, config, layers = two_layers("rt:zst", lambda b: subprocess.run(["zstd", "-c", "-q"], input=b, capture_output=True, check=True).stdout)
+    blobs = round_trip(own, archive, "rt:zst")
+    for data in [config, *layers]:
+        eq(blobs[sha256(data)] == data, True)
+
+
+def test_round_trip_keeps_the_manifest(own):
+    need("skopeo")
+    with open(own.dir + "/a.tar", "wb") as f:
+        f.write(two_layers("rt:oci")[0])
+    skopeo("copy", f"docker-archive:{own.dir}/a.tar", f"oci-archive:{own.dir}/oci.tar:rt:oci")
+    with open(own.dir + "/oci.tar", "rb") as f:
+        archive = f.read()
+    with tarfile.open(own.dir + "/oci.tar") as t:
+        want = {os.path.basename(i.name) for i in t.getmembers() if i.isreg() and i.name.lstrip("./").startswith("blobs/sha256/")}
+    eq(set(round_trip(own, archive, "rt:oci")), want)
+
+
+def test_save_several_names_shares_blobs(k):
+    k.load(two_layers("sv:a1")[0])
+    k.load(two_layers("sv:b1")[0])
+    k.docker("tag", "sv:a1", "sv:a2")
+    path = save(k, "sv:a1", "sv:a2", "sv:b1")
+    files = members(path)   # no member comes twice
+    eq([i["RepoTags"] for i in json.loads(files["manifest.json"])], [["sv:a1", "sv:a2"], ["sv:b1"]])
+    eq(len(json.loads(files["index.json"])["manifests"]), 3)
+    eq(len(blobs_of(path)), 1 + 2 + 2 + 2)   # busybox once, a layer, a configuration and a manifest of each
+    k.docker("rmi", "sv:a1", "sv:a2", "sv:b1")
+    out = load_file(k, path)
+    for tag in ("sv:a1", "sv:a2", "sv:b1"):
+        has(out, f"Loaded image: {tag}\n")
+
+
+def test_save_of_a_repository_has_all_its_tags(k):
+    k.load(two_layers("many/tags:1")[0])
+    k.docker("tag", "many/tags:1", "many/tags:2")
+    k.docker("tag", "many/tags:1", "other/name:1")
+    (image,) = json.loads(members(save(k, "many/tags"))["manifest.json"])
+    eq(image["RepoTags"], ["many/tags:1", "many/tags:2"])
+
+
+def test_save_by_id_has_no_name(k):
+    k.load(two_layers("sv:id")[0])
+    image = k.docker("images", "-q", "--no-trunc", "sv:id").stdout.strip()
+    (row,) = json.loads(members(save(k, image))["manifest.json"])
+    eq(row["RepoTags"], [])
+    (row,) = json.loads(members(save(k, image[7:19]))["manifest.json"])
+    eq(row["Config"], "blobs/sha256/" + image[7:])
+
+
+def test_save_of_what_is_not_there(k):
+    k.busybox()
+    p = k.docker("save", "-o", k.dir + "/none.tar", "busybox", "no-such:1", check=False)
+    has(p.stderr, "No such image: no-such:1")
+    eq(k.api("GET", "/images/get")[0], 400)
+
+
+def test_save_is_read_by_skopeo(k):
+    need("skopeo")
+    k.load(two_layers("sv:skopeo")[0])
+    path = save(k, "sv:skopeo")
+    image = k.api_json("GET", "/images/sv:skopeo/json", want=200)
+    p = subprocess.run(["skopeo", "inspect", "--config", "--raw", f"docker-archive:{path}"], capture_output=True)
+    if p.returncode:
+        raise Failed(p.stderr.decode())
+    eq("sha256:" + sha256(p.stdout), image["Id"])
+    skopeo("copy", f"docker-archive:{path}", f"oci-archive:{path}.oci:x")
+    skopeo("copy", f"oci-archive:{path}", f"docker-archive:{path}.docker:y:1")
+
+
+def test_save_is_read_by_podman(k):
+    need("podman")
+    k.load(two_layers("sv:podman", lambda b: gzip.compress(b, mtime=0))[0])
+    p = podman(k, "load", "-i", save(k, "sv:podman"))
+    if p.returncode:
+        raise Failed(p.stderr)
+    has(p.stdout, "sv:podman")
+    p = podman(k, "image", "inspect", "--format", "{{.Id}}", "sv:podman")
+    eq("sha256:" + p.stdout.strip(), k.api_json("GET", "/images/sv:podman/json", want=200)["Id"])
+
+
+def big_image(k, tag, n_bytes):
+    layer = tar_bytes([("big", os.urandom(1 << 20) * (n_bytes >> 20))])
+    k.load(docker_archive([([tag], image_config([layer]), [layer])]))
+    return sha256(layer)
+
+
+def test_save_waits_for_its_reader(k):
+    """A client that does not read costs no memory, and one that goes away ends the reply."""
+    big_image(k, "sv:big", 64 << 20)
+
+    def resident():
+        with open(f"/proc/{k.proc.pid}/status") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+    before = resident()
+    sock = k.connect()
+    sock.sendall(b"GET /images/sv:big/get HTTP/1.1\r\nHost: x\r\n\r\n")
+    has(sock.recv(4096).decode("latin-1"), "200 OK")
+    eq(k.api("GET", "/_ping")[0], 200)
+    if not harness.IS_SANITIZED and resident() - before > 16 << 10:
+        raise Failed(f"kilnd grew by {resident() - before} KiB")
+    sock.close()
+    k.docker("rmi", "sv:big")
+    eventually("the blobs go when nobody reads them", lambda: "sv:big" not in k.docker("images").stdout)
+
+
+def test_save_goes_on_while_its_image_is_removed(k):
+    layer = big_image(k, "sv:gone", 16 << 20)
+    sock = k.connect()
+    sock.sendall(b"GET /images/sv:gone/get HTTP/1.0\r\nHost: x\r\n\r\n")
+    first = sock.recv(4096)
+    k.docker("rmi", "sv:gone")
+    data = first.split(b"\r\n\r\n", 1)[1] + harness.read_all(sock)
+    with tarfile.open(fileobj=io.BytesIO(data)) as t:
+        eq(sha256(t.extractfile("blobs/sha256/" + layer).read()), layer)
+    eventually("the blob goes", lambda: not os.path.exists(f"{k.data_root}/blobs/sha256/{layer}"))
