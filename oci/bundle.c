@@ -26,17 +26,20 @@ static void add_namespaces(struct oci_linux *l, bool has_own_net, struct arena *
 			l->namespaces[l->n_namespaces++].type = arena_strdup(a, types[i]);
 }
 
-/* What docker allows everybody in a network of their own: low ports and ping */
-static void add_sysctls(struct oci_linux *l, struct arena *a)
+/* What docker allows everybody in a network of their own, low ports and ping; the user's word counts before it */
+static void add_sysctls(struct oci_linux *l, const struct opt_host_config *h, bool has_own_net, struct arena *a)
 {
 	static const struct str_pair sysctls[] = {
 		{ (char *)"net.ipv4.ip_unprivileged_port_start", (char *)"0" },
 		{ (char *)"net.ipv4.ping_group_range", (char *)"0 2147483647" },
 	};
 
-	l->sysctl.v = arena_new_array(a, struct str_pair, ARRAY_SIZE(sysctls));
-	memcpy(l->sysctl.v, sysctls, sizeof sysctls);
-	l->sysctl.n = ARRAY_SIZE(sysctls);
+	l->sysctl.v = arena_new_array(a, struct str_pair, ARRAY_SIZE(sysctls) + h->sysctls.n);
+	for (size_t i = 0; i < ARRAY_SIZE(sysctls) && has_own_net; i++)
+		if (!str_map_get(&h->sysctls, sysctls[i].key))
+			l->sysctl.v[l->sysctl.n++] = sysctls[i];
+	for (size_t i = 0; i < h->sysctls.n; i++)
+		l->sysctl.v[l->sysctl.n++] = h->sysctls.v[i];
 }
 
 static void add_devices(struct oci_linux *l, const struct bundle_host *host, struct arena *a)
@@ -58,8 +61,7 @@ static struct oci_linux *make_linux(const struct bundle_input *in, char *cgroup_
 	l->resources = bundle_resources(h, a);
 	l->rootfs_propagation = arena_strdup(a, "private");
 	add_namespaces(l, has_own_net, a);
-	if (has_own_net)
-		add_sysctls(l, a);
+	add_sysctls(l, h, has_own_net, a);
 	if (h->privileged) {
 		add_devices(l, in->host, a);
 		return l;
@@ -82,7 +84,7 @@ static int make_process(const struct bundle_input *in, struct arena *a, struct o
 		return -1;
 	p->terminal = c->tty;
 	p->env = bundle_env(c, c->tty, NULL, a);
-	p->oom_score_adj = (struct opt_i64){ true, 0 };
+	p->oom_score_adj = (struct opt_i64){ true, in->options->host->oom_score_adj };
 	if (c->tty && options_console_size(in->options->host, &height, &width) && height && width) {
 		p->console_size = arena_new_obj(a, struct oci_box);
 		*p->console_size = (struct oci_box){ height, width };
@@ -103,6 +105,7 @@ static int make_config(const struct bundle_input *in, char *cgroup_path, struct 
 	c->root->readonly = o->host->readonly_rootfs;
 	c->hostname = o->config->hostname;
 	c->domainname = o->config->domainname;
+	c->annotations = o->host->annotations;
 	if (make_process(in, a, &c->process, e) < 0 || bundle_mounts(in, a, &c->mounts, &c->n_mounts, e) < 0)
 		return -1;
 	c->linux_ = make_linux(in, cgroup_path, a);
@@ -156,6 +159,7 @@ int bundle_launch(const struct bundle_input *in, struct arena *a, struct launch_
 	s->version = LAUNCH_VERSION;
 	s->id = arena_strdup(a, in->id);
 	s->user = arena_strdup(a, o->config->user ? o->config->user : "");
+	s->groups = o->host->group_add;
 	s->data_root = arena_strdup(a, in->data_root);
 	s->layers_dir = arena_printf(a, "%s/layers", in->data_root);
 	s->container_dir = arena_strdup(a, in->container_dir);
@@ -219,6 +223,7 @@ int bundle_exec(const struct bundle_exec_input *in, struct arena *a, struct exec
 	s->id = arena_strdup(a, in->id);
 	s->container_id = arena_strdup(a, in->container_id);
 	s->user = arena_strdup(a, !str_is_empty(in->user) ? in->user : o->config->user ? o->config->user : "");
+	s->groups = o->host->group_add;
 	s->cgroup_path = bundle_cgroup_path(o->host, in->cgroup_parent, in->container_id, a);
 	s->data_root = arena_strdup(a, in->data_root);
 	s->socket_path = arena_strdup(a, in->socket_path);

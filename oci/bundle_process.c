@@ -98,6 +98,35 @@ static int make_caps(const struct opt_host_config *h, const struct bundle_host *
 	return 0;
 }
 
+/* "nofile" is RLIMIT_NOFILE */
+static char *rlimit_type(const char *name, struct arena *a)
+{
+	char *type = arena_printf(a, "RLIMIT_%s", name);
+
+	for (char *c = type; *c; c++)
+		if (*c >= 'a' && *c <= 'z')
+			*c -= 'a' - 'A';
+	return type;
+}
+
+/* The user's limits, and docker's for what he did not name */
+static void add_rlimits(struct oci_process *p, const struct opt_host_config *h, struct arena *a)
+{
+	static const struct opt_ulimit nofile = { (char *)"nofile", 1024, 524288 };
+	bool has_nofile = false;
+
+	p->rlimits = arena_new_array(a, struct oci_rlimit, h->n_ulimits + 1);
+	for (size_t i = 0; i <= h->n_ulimits; i++) {
+		const struct opt_ulimit *u = i < h->n_ulimits ? &h->ulimits[i] : &nofile;
+
+		if (u == &nofile && has_nofile)
+			break;
+		has_nofile = has_nofile || str_eq(u->name, nofile.name);
+		/* -1 becomes the specification's unlimited */
+		p->rlimits[p->n_rlimits++] = (struct oci_rlimit){ rlimit_type(u->name, a), (uint64_t)u->soft, (uint64_t)u->hard };
+	}
+}
+
 int bundle_process(const struct container_options *o, const struct bundle_host *host, bool privileged,
 		   struct arena *a, struct oci_process **ret, struct err *e)
 {
@@ -110,9 +139,7 @@ int bundle_process(const struct container_options *o, const struct bundle_host *
 	p->user = arena_new_obj(a, struct oci_user);   /* root until the stages have read the image's passwd */
 	p->no_new_privileges = security.no_new_privileges;
 	p->cwd = str_is_empty(o->config->working_dir) ? arena_strdup(a, "/") : o->config->working_dir;
-	p->rlimits = arena_new_obj(a, struct oci_rlimit);
-	*p->rlimits = (struct oci_rlimit){ arena_strdup(a, "RLIMIT_NOFILE"), 1024, 524288 };
-	p->n_rlimits = 1;
+	add_rlimits(p, o->host, a);
 	*ret = p;
 	return 0;
 }

@@ -30,6 +30,7 @@ struct launch_spec {
 	char *id;                        /* 64 hex digits */
 	struct oci_config *config;       /* the OCI runtime configuration */
 	char *user;                      /* "user[:group]" by name or number, resolved inside the root; "": 0:0 */
+	struct str_list groups;          /* more supplementary groups, names or numbers, resolved inside the root */
 	char *data_root;                 /* absolute */
 	char *layers_dir;                /* absolute; working directory of the overlay mount */
 	struct str_list lowers;          /* names in layers_dir, the top layer first; never empty */
@@ -48,6 +49,7 @@ struct exec_spec {
 	char *container_id;
 	struct oci_process *process;     /* args, env, cwd, capabilities, noNewPrivileges, rlimits */
 	char *user;
+	struct str_list groups;
 	char *cgroup_path;
 	char *seccomp_profile;
 	struct launch_stdio *stdio;

@@ -57,6 +57,13 @@ static const struct jfield log_config_fields[] = {
 static const struct jschema log_config_schema =
 	J_SCHEMA_FOLD(struct opt_log_config, "HostConfig.LogConfig", log_config_fields);
 
+static const struct jfield ulimit_fields[] = {
+	J_STRING(struct opt_ulimit, name, "Name", J_REQUIRED),
+	J_I64(struct opt_ulimit, hard, "Hard", 0),
+	J_I64(struct opt_ulimit, soft, "Soft", 0),
+};
+static const struct jschema ulimit_schema = J_SCHEMA_FOLD(struct opt_ulimit, "HostConfig.Ulimits", ulimit_fields);
+
 static const struct jfield host_config_fields[] = {
 	J_STRINGS(struct opt_host_config, binds, "Binds", N),
 	J_OBJECT(struct opt_host_config, log_config, "LogConfig", &log_config_schema, 0),
@@ -77,6 +84,11 @@ static const struct jfield host_config_fields[] = {
 	J_STRING(struct opt_host_config, cpuset_cpus, "CpusetCpus", 0),
 	J_OPT_I64(struct opt_host_config, pids_limit, "PidsLimit", N),
 	J_OPT_BOOL(struct opt_host_config, init, "Init", O),
+	J_ARRAY(struct opt_host_config, ulimits, n_ulimits, "Ulimits", &ulimit_schema, N),
+	J_STRINGS(struct opt_host_config, group_add, "GroupAdd", N),
+	J_MAP(struct opt_host_config, sysctls, "Sysctls", O),
+	J_MAP(struct opt_host_config, annotations, "Annotations", O),
+	J_I64(struct opt_host_config, oom_score_adj, "OomScoreAdj", 0),
 };
 const struct jschema opt_host_config_schema =
 	J_SCHEMA_FOLD(struct opt_host_config, "HostConfig", host_config_fields);

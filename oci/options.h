@@ -53,6 +53,11 @@ struct opt_log_config {
 	struct str_map config;
 };
 
+struct opt_ulimit {
+	char *name;                      /* "nofile" */
+	int64_t soft, hard;              /* -1: unlimited */
+};
+
 struct opt_host_config {
 	struct str_list binds;           /* "/host:/container[:ro|rw|...]" */
 	char *network_mode;              /* "default", "bridge", "none", "host" */
@@ -72,6 +77,12 @@ struct opt_host_config {
 	struct json_raw console_size;    /* [height, width] */
 	char *cgroup_parent;
 	int64_t shm_size_bytes;          /* 0: 64 MiB */
+	struct opt_ulimit *ulimits;
+	size_t n_ulimits;
+	struct str_list group_add;       /* names or numbers, looked up in the image at start */
+	struct str_map sysctls;
+	struct str_map annotations;      /* kept, shown, and told to the runtime */
+	int64_t oom_score_adj;
 };
 
 struct container_options {

@@ -4,7 +4,7 @@
 #include "base/signame.h"
 #include "base/str.h"
 #include "oci/bundle.h"
-#include "oci/options_rules.h"
+#include "oci/options_parts.h"
 
 #define NS_PER_MS       1000000
 #define HOSTNAME_MAX    64
@@ -231,7 +231,7 @@ int options_validate(const struct container_options *o, const struct options_hos
 	if (check_config(o->config, e) < 0 || check_restart(h, e) < 0 || check_log(h->log_config, e) < 0 ||
 	    check_network(h->network_mode, e) < 0 || check_cgroup_parent(h->cgroup_parent, e) < 0)
 		return -1;
-	if (check_limits(h, host, e) < 0 || check_capabilities(h, a, e) < 0 || check_mounts(o, a, e) < 0)
+	if (check_limits(h, host, e) < 0 || options_check_process(h, e) < 0 || check_capabilities(h, a, e) < 0 || check_mounts(o, a, e) < 0)
 		return -1;
 	if (options_security(h, &security, e) < 0)
 		return -1;

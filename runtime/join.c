@@ -28,6 +28,7 @@ static int process_part(const struct exec_spec *spec, const struct launch_stdio_
 	struct process_source src = {
 		.process = spec->process,
 		.user = spec->user,
+		.groups = &spec->groups,
 		.seccomp_profile = spec->seccomp_profile,
 		.data_root = spec->data_root,
 		.stdio = spec->stdio,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/plan.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,6 +14,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "oci/launch.h"
+#include "oci/sysctl.h"
 #include "runtime/mounts.h"
 #include "runtime/plan_parts.h"
 
@@ -70,19 +70,9 @@ static int namespaces_plan(const struct oci_linux *lin, bool is_v2, struct launc
 /* Which namespace must be fresh for a system control to be the container's own. Return: 0 for none at all */
 static uint64_t sysctl_namespace(const char *key)
 {
-	static const char *const ipc[] = {
-		"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
-		"kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
-	};
+	static const uint64_t flags[] = { [SYSCTL_HOST] = 0, [SYSCTL_IPC] = CLONE_NEWIPC, [SYSCTL_NET] = CLONE_NEWNET };
 
-	if (str_starts(key, "net."))
-		return CLONE_NEWNET;
-	if (str_starts(key, "fs.mqueue."))
-		return CLONE_NEWIPC;
-	for (size_t i = 0; i < ARRAY_SIZE(ipc); i++)
-		if (str_eq(key, ipc[i]))
-			return CLONE_NEWIPC;
-	return 0;
+	return flags[sysctl_owner_of(key)];
 }
 
 static int sysctl_plan(const struct str_pair *p, uint64_t fresh, struct arena *a,
@@ -98,12 +88,8 @@ static int sysctl_plan(const struct str_pair *p, uint64_t fresh, struct arena *a
 		return err_set(e, ERR_DENIED,
 			       "linux.sysctl: '%s' is the host's, which the container shares",
 			       p->key);
-	for (const char *c = p->key; *c != '\0'; c++)
-		if (!isalnum((unsigned char)*c) && strchr("._-", *c) == NULL)
-			return err_set(e, ERR_INVALID, "linux.sysctl: '%s' is no name of a control",
-				       p->key);
-	if (strstr(p->key, "..") != NULL || strchr(p->value, '\n') != NULL)
-		return err_set(e, ERR_INVALID, "linux.sysctl: '%s' is malformed", p->key);
+	if (sysctl_check(p, e) < 0)
+		return err_wrap(e, "linux.sysctl");
 	path = arena_printf(a, "sys/%s", p->key);
 	for (char *c = path; *c != '\0'; c++)
 		if (*c == '.')
@@ -265,6 +251,7 @@ static int process_part(const struct launch_spec *spec, const struct launch_stdi
 	struct process_source src = {
 		.process = spec->config->process,
 		.user = spec->user,
+		.groups = &spec->groups,
 		.seccomp_profile = spec->seccomp_profile,
 		.oci_seccomp = spec->config->linux_->seccomp,
 		.data_root = spec->data_root,

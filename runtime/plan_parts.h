@@ -9,6 +9,7 @@
 #include "runtime/stages.h"
 
 struct launch_stdio;
+struct str_list;
 struct oci_process;
 struct oci_seccomp;
 
@@ -29,6 +30,7 @@ struct join_plan {
 struct process_source {
 	const struct oci_process *process;
 	const char *user;            /* NULL: the numbers in process */
+	const struct str_list *groups;   /* more supplementary groups, names or numbers */
 	const char *seccomp_profile; /* NULL: oci_seccomp */
 	const struct oci_seccomp *oci_seccomp;
 	const char *data_root; /* for the cache of filters; NULL: none */

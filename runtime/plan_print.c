@@ -57,6 +57,8 @@ static void print_identity(const struct stage_identity *id, struct strbuf *out)
 		strbuf_addf(out, "user: %u:%u", id->uid, id->gid);
 	for (size_t i = 0; i < id->n_groups; i++)
 		strbuf_addf(out, "%s%u", i == 0 ? " and groups " : ",", id->groups[i]);
+	for (size_t i = 0; i < id->n_extra; i++)
+		strbuf_addf(out, "%s'%s'", i == 0 ? " and also " : ",", id->extra[i]);
 	strbuf_addc(out, '\n');
 }
 

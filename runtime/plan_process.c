@@ -113,6 +113,8 @@ static int identity_plan(const struct process_source *src, struct arena *a,
 	if (n != 0)
 		memcpy(id->groups, gids, n * sizeof(*gids));
 	id->n_groups = n;
+	id->extra = src->groups->v;
+	id->n_extra = src->groups->n;
 	ret->umask = u->umask.set ? (mode_t)u->umask.v : 022;
 	return 0;
 }

@@ -19,10 +19,10 @@ enum stage {
 	STAGE_PIVOT,
 	STAGE_HOST, /* host name, loopback, system controls */
 	STAGE_KEYRING,
-	STAGE_RLIMITS,
 	STAGE_USERS, /* names become numbers, by the root's own /etc/passwd and /etc/group */
 	STAGE_STDIO, /* descriptors 0, 1, 2 and the controlling terminal */
 	STAGE_CHDIR, /* before the powers go: a user may not be able to enter its own directory */
+	STAGE_RLIMITS, /* the last that opens files has gone before: nofile may be very small */
 	STAGE_IDS,   /* bounding set, groups, user; the permitted set is kept for the next two */
 	STAGE_PDEATHSIG,
 	STAGE_SECCOMP_EARLY, /* without no_new_privs loading needs CAP_SYS_ADMIN, which STAGE_CAPS takes away */

@@ -302,6 +302,17 @@ static void stage_set_home(struct process_plan *p, const char *home)
 	*p->env_home_slot = p->identity.home;
 }
 
+/* Names are the container's own; numbers need not be in its file */
+static void stage_extra_groups(const struct stage_ctx *c, struct stage_identity *id)
+{
+	struct stage_wanted w;
+
+	for (size_t i = 0; i < id->n_extra; i++) {
+		stage_want(c, id->extra[i], &w);
+		stage_add_group(c, id, stage_find_group(c, &w));
+	}
+}
+
 void stage_users(struct stage_ctx *c, struct process_plan *p)
 {
 	struct stage_identity *id = &p->identity;
@@ -314,6 +325,7 @@ void stage_users(struct stage_ctx *c, struct process_plan *p)
 	else if (p->env_home_slot != NULL)
 		stage_find_user(c, &by_uid, &user);
 	stage_add_group(c, id, id->gid);
+	stage_extra_groups(c, id);
 	if (p->env_home_slot != NULL)
 		stage_set_home(p, user.home);
 }

@@ -31,10 +31,10 @@
 _Noreturn void stage_process(struct stage_ctx *c, struct process_plan *p)
 {
 	stage_keyring(c);
-	stage_limits(c, p);
 	stage_users(c, p);
 	stage_stdio(c, p);
 	stage_chdir(c, p);
+	stage_limits(c, p);
 	stage_ids(c, p);
 	/* Must: the program outlives the monitor. A profile may forbid prctl, so it is now */
 	stage_enter(c, STAGE_PDEATHSIG);

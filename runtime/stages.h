@@ -102,6 +102,8 @@ struct stage_identity {
 	uint32_t uid, gid;
 	uint32_t *groups; /* room for IDENTITY_GROUPS_MAX */
 	size_t n_groups;  /* first the ones of the document */
+	char *const *extra; /* names or numbers of more groups, looked up in the root */
+	size_t n_extra;
 	char *home;       /* "HOME=" and room for IDENTITY_HOME_MAX; NULL: env has HOME */
 };
 

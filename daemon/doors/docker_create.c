@@ -25,8 +25,6 @@ const struct refused_field docker_refused_fields[] = {
 	{ "MacAddress",                     "",                 NETWORKS },
 	{ "NetworkDisabled",                "",                 "use --network none" },
 	{ "OnBuild",                        "",                 LATER },
-	{ "Domainname",                     "",                 LATER },
-	{ "HostConfig.Annotations",         "",                 LATER },
 	{ "HostConfig.BlkioDeviceReadBps",  "",                 LATER },
 	{ "HostConfig.BlkioDeviceReadIOps", "",                 LATER },
 	{ "HostConfig.BlkioDeviceWriteBps", "",                 LATER },
@@ -53,7 +51,6 @@ const struct refused_field docker_refused_fields[] = {
 	{ "HostConfig.DnsOptions",          "",                 NETWORKS },
 	{ "HostConfig.DnsSearch",           "",                 NETWORKS },
 	{ "HostConfig.ExtraHosts",          "",                 NETWORKS },
-	{ "HostConfig.GroupAdd",            "",                 LATER },
 	{ "HostConfig.IOMaximumBandwidth",  "",                 NEVER },
 	{ "HostConfig.IOMaximumIOps",       "",                 NEVER },
 	{ "HostConfig.IpcMode",             "\"private\"",      "containers have an IPC namespace of their own" },
@@ -67,17 +64,13 @@ const struct refused_field docker_refused_fields[] = {
 	{ "HostConfig.MemorySwappiness",    "-1",               LATER },
 	{ "HostConfig.Mounts",              "",                 "use -v for binds and --tmpfs" },
 	{ "HostConfig.OomKillDisable",      "",                 LATER },
-	{ "HostConfig.OomScoreAdj",         "",                 LATER },
 	{ "HostConfig.PidMode",             "\"private\"",      "containers have a pid namespace of their own" },
 	{ "HostConfig.PortBindings",        "",                 "publishing ports: " NETWORKS },
 	{ "HostConfig.PublishAllPorts",     "",                 "publishing ports: " NETWORKS },
 	{ "HostConfig.ReadonlyPaths",       "!",                "the read-only paths are fixed; --privileged has none" },
 	{ "HostConfig.Runtime",             "\"kiln\"",         "there is one runtime, 'kiln'" },
-	{ "HostConfig.ShmSize",             "67108864",         LATER },
 	{ "HostConfig.StorageOpt",          "",                 LATER },
-	{ "HostConfig.Sysctls",             "",                 LATER },
 	{ "HostConfig.UTSMode",             "\"private\"",      "containers have a UTS namespace of their own" },
-	{ "HostConfig.Ulimits",             "",                 LATER },
 	{ "HostConfig.UsernsMode",          "\"host\"",         "there are no user namespaces yet" },
 	{ "HostConfig.VolumeDriver",        "",                 VOLUMES },
 	{ "HostConfig.VolumesFrom",         "",                 LATER },
@@ -260,10 +253,6 @@ static int check_values(const struct container_options *o, struct arena *a, stru
 		return err_set(e, ERR_UNSUPPORTED, "HostConfig.LogConfig.Config.%.64s is refused: " LATER,
 			       o->host->log_config->config.v[0].key);
 	if (options_security(o->host, &security, e) < 0 || check_volumes(o, a, e) < 0)
-		return -1;
-	if (o->host->shm_size_bytes != 0 && o->host->shm_size_bytes != 67108864)
-		return err_set(e, ERR_UNSUPPORTED, "HostConfig.ShmSize is refused: " LATER);
-	if (refuse_text("Domainname", o->config->domainname, a, e) < 0)
 		return -1;
 	return refuse_text("HostConfig.CgroupParent", o->host->cgroup_parent, a, e);
 }

@@ -336,10 +336,31 @@ START_TEST(tmpfs_options_replace_defaults)
 }
 END_TEST
 
+START_TEST(what_a_process_starts_with_is_checked)
+{
+	accepts(HOST("\"Ulimits\":[{\"Name\":\"nofile\",\"Soft\":1,\"Hard\":-1},{\"Name\":\"cpu\",\"Soft\":-1,\"Hard\":-1}]"));
+	refuses(HOST("\"Ulimits\":[{\"Name\":\"NOFILE\",\"Soft\":1,\"Hard\":1}]"), "invalid ulimit type: NOFILE");
+	refuses(HOST("\"Ulimits\":[{\"Name\":\"nofile\",\"Soft\":-2,\"Hard\":1}]"), "below -1");
+	refuses(HOST("\"Ulimits\":[{\"Name\":\"nofile\",\"Soft\":2,\"Hard\":1}]"), "less than or equal to hard limit: 2 > 1");
+	refuses(HOST("\"Ulimits\":[{\"Name\":\"core\"},{\"Name\":\"core\"}]"), "ulimit core comes twice");
+	accepts(HOST("\"GroupAdd\":[\"staff\",\"50\"]"));
+	refuses(HOST("\"GroupAdd\":[\"\"]"), "is no group");
+	refuses(HOST("\"GroupAdd\":[\"a:b\"]"), "is no group");
+	accepts(HOST("\"OomScoreAdj\":-1000"));
+	refuses(HOST("\"OomScoreAdj\":1001"), "range for oom score adj is [-1000, 1000]");
+	accepts(HOST("\"Sysctls\":{\"net.ipv4.ip_forward\":\"1\",\"kernel.sem\":\"1 2 3 4\"}"));
+	refuses(HOST("\"Sysctls\":{\"kernel.hostname\":\"x\"}"), "is not in a separate kernel namespace");
+	refuses(HOST("\"NetworkMode\":\"host\",\"Sysctls\":{\"net.x\":\"1\"}"), "not allowed in host network namespace");
+	refuses(HOST("\"Sysctls\":{\"net/x\":\"1\"}"), "is no name of a control");
+	refuses(HOST("\"Annotations\":{\"\":\"1\"}"), "not permitted as an annotation key");
+}
+END_TEST
+
 UNIT_MAIN("options", keys_match_in_any_case, absent_is_not_zero, emitted_options_are_read_back, defaults_are_dockers,
 	  entrypoint_and_command_follow_dockers_rules, environment_of_the_image_comes_behind_the_users,
 	  labels_merge_but_the_image_does_not_decide_about_health, healthcheck_fields_merge_one_by_one,
 	  ports_volumes_user_and_place_come_from_the_image, restart_policies_are_checked, limits_are_checked,
 	  cpusets_are_bounded, places_names_and_signals_are_checked, health_values_are_checked,
 	  networks_logs_and_mounts_are_checked, security_options_are_read, capabilities_follow_dockers_rules,
-	  tmpfs_options_replace_defaults)
+	  tmpfs_options_replace_defaults,
+	  what_a_process_starts_with_is_checked)
