@@ -247,7 +247,7 @@ static void on_hello(struct launcher *la, const struct msg_hello *m)
 {
 	struct msg_head bye;
 
-	if (strncmp(m->build, MY_BUILD, sizeof MY_BUILD - 1) != 0) {
+	if (strncmp(m->build, MY_BUILD, sizeof MY_BUILD) != 0) {
 		log_info("launcher is build '%.40s', we are '%s': replacing it", m->build, MY_BUILD);
 		wire_head(&bye, MSG_SHUTDOWN, sizeof bye);
 		wire_send(la->wire, &bye, sizeof bye, NULL, 0);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts of which kilnd hears nothing but the end."""
+"""A launcher of another kind: starts of which kilnd hears nothing but the end; one of another build."""
 import os
 import shutil
 
@@ -37,3 +37,11 @@ def test_policy_starts_that_were_only_seen_to_end_are_not_counted_for_ever(own):
     eventually("all are restarted", lambda: all(own.inspect(f"up{i}")["RestartCount"] >= 2 for i in range(20)))
     for i in range(20):
         own.api("POST", f"/containers/up{i}/stop")
+
+
+def test_a_launcher_whose_build_only_begins_like_ours_is_replaced(own):
+    open(own.dir + "/newer", "x").close()
+    with_mute_launcher(own)
+    eventually("it is told to end", lambda: os.path.exists(own.dir + "/replaced"))
+    create(own, "next")
+    eq(own.api("POST", "/containers/next/start")[0], 204)
