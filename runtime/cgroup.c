@@ -159,11 +159,13 @@ static int make(const char *path, const struct oci_resources *r, struct arena *a
 {
 	struct cgroup_handle *h = NULL;
 	struct cgroup_values values;
+	bool is_made;
 
 	if (cgroup_limits(r, cgroup_host()->layout.is_v2, a, &values, e) < 0)
 		return -1;
-	if (make_unified(path, e) < 0 || cgroup_prepare_cpuset(path, e) < 0 ||
-	    cgroup_fill(path, &values, e) < 0)
+	is_made = cgroup_make_dirs(path);
+	if ((!is_made && make_unified(path, e) < 0) || cgroup_prepare_cpuset(path, e) < 0 ||
+	    cgroup_fill(path, is_made, &values, e) < 0)
 		return -1;
 	if (cgroup_open(path, &h, e) < 0)
 		return -1;

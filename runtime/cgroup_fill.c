@@ -5,7 +5,9 @@
  * libcgroup 2.0.2 has traps that this file walks around: it wants the empty cpuset files of v1 filled by somebody;
  * it prints errors to stdout; its error codes do not tell which file was refused (the values are written once more
  * by hand to find out); a value appears once for each name in a group (a second run of device rules is a second
- * call).
+ * call). And it makes a group by a mkdir for each part of its path and reads /proc/mounts twice for each controller,
+ * which is a fifth of what a start takes: where the group above is there, v1's directories are made by hand
+ * (cgroup_make_dirs()), and libcgroup writes the values.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -27,7 +30,7 @@
 struct filler {
 	const char *path;
 	struct cgroup *cg;
-	bool is_made;
+	bool is_made, is_empty;
 };
 
 static void filler_begin(struct filler *f)
@@ -35,12 +38,17 @@ static void filler_begin(struct filler *f)
 	/* libcgroup's names have no slash in front */
 	f->cg = cgroup_new_cgroup(f->path + 1);
 	BUG(f->cg == NULL, "out of memory");
+	f->is_empty = true;
 }
 
 static int filler_flush(struct filler *f)
 {
-	int code = f->is_made ? cgroup_modify_cgroup(f->cg) : cgroup_create_cgroup(f->cg, 1);
+	int code = 0;
 
+	if (!f->is_made)
+		code = cgroup_create_cgroup(f->cg, 1);
+	else if (!f->is_empty)
+		code = cgroup_modify_cgroup(f->cg);
 	cgroup_free(&f->cg);
 	f->is_made = true;
 	return code;
@@ -50,6 +58,7 @@ static struct cgroup_controller *filler_controller(struct filler *f, const char 
 {
 	struct cgroup_controller *c = cgroup_get_controller(f->cg, name);
 
+	f->is_empty = false;
 	return c != NULL ? c : cgroup_add_controller(f->cg, name);
 }
 
@@ -125,15 +134,15 @@ static int wants_value(const struct cgroup_value *v, struct err *e)
 	return 1;
 }
 
-static int fill_all(const char *path, const struct cgroup_values *values, struct err *e)
+static int fill_all(const char *path, bool is_made, const struct cgroup_values *values, struct err *e)
 {
-	struct filler f = { .path = path };
+	struct filler f = { .path = path, .is_made = is_made };
 	int code = 0, wanted;
 
 	filler_begin(&f);
 	if (cgroup_host()->layout.is_v2)
 		filler_add_controllers(&f, cgroup_host()->v2.controllers);
-	for (size_t i = 0; i < cgroup_host()->layout.n_v1; i++)
+	for (size_t i = 0; !is_made && i < cgroup_host()->layout.n_v1; i++)
 		filler_add_controllers(&f, cgroup_host()->v1[i].controllers);
 	for (size_t i = 0; i < values->n && code == 0; i++) {
 		wanted = wants_value(&values->v[i], e);
@@ -182,34 +191,56 @@ static int read_line(const char *file, char out[1024], struct err *e)
 	return 0;
 }
 
-/* A v1 cpuset takes no process until it has processors and memory: it gets those of the group above. */
-static int inherit_cpuset(const char *mount, const char *above, const char *path, struct err *e)
+/* A group that is not there yet, made and given its cpuset by libcgroup. */
+static int create_cpuset(const char *path, char values[][1024], struct err *e)
 {
-	struct cgroup *cg = NULL;
-	struct cgroup_controller *c;
-	char file[512], value[1024];
+	struct cgroup *cg = cgroup_new_cgroup(path + 1);
+	struct cgroup_controller *c = cg != NULL ? cgroup_add_controller(cg, "cpuset") : NULL;
 	int code = 0;
 
-	snprintf(file, sizeof(file), "%s%s/cpuset.cpus", mount, path);
-	if (read_line(file, value, ERR_IGNORED) == 0 && value[0] != '\0')
-		return 0;
-	cg = cgroup_new_cgroup(path + 1);
-	c = cg != NULL ? cgroup_add_controller(cg, "cpuset") : NULL;
 	BUG(c == NULL, "out of memory");
-	for (size_t i = 0; i < ARRAY_SIZE(cpuset_files) && code == 0; i++) {
-		snprintf(file, sizeof(file), "%s%s/%s", mount, above, cpuset_files[i]);
-		if (read_line(file, value, e) < 0) {
-			cgroup_free(&cg);
-			return -1;
-		}
-		code = cgroup_add_value_string(c, cpuset_files[i], value);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(cpuset_files) && code == 0; i++)
+		code = cgroup_add_value_string(c, cpuset_files[i], values[i]);
 	if (code == 0)
 		code = cgroup_create_cgroup(cg, 1);
 	cgroup_free(&cg);
 	return code == 0 ? 0
 			 : err_set(e, ERR_SYSTEM, "control group '%s': cpuset: %s", path,
 				   cgroup_strerror(code));
+}
+
+/* A v1 cpuset takes no process until it has processors and memory: it gets those of the group above. */
+static int inherit_cpuset(const char *mount, const char *above, const char *path, struct err *e)
+{
+	char file[512], values[ARRAY_SIZE(cpuset_files)][1024];
+	bool is_there;
+
+	snprintf(file, sizeof(file), "%s%s/cpuset.cpus", mount, path);
+	is_there = read_line(file, values[0], ERR_IGNORED) == 0;
+	if (is_there && values[0][0] != '\0')
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(cpuset_files); i++) {
+		snprintf(file, sizeof(file), "%s%s/%s", mount, above, cpuset_files[i]);
+		if (read_line(file, values[i], e) < 0)
+			return -1;
+	}
+	if (!is_there)
+		return create_cpuset(path, values, e);
+	for (size_t i = 0; i < ARRAY_SIZE(cpuset_files); i++) {
+		snprintf(file, sizeof(file), "%s%s/%s", mount, path, cpuset_files[i]);
+		if (cgroup_write_lines(file, values[i], e) < 0)
+			return err_wrap(e, "control group '%s'", path);
+	}
+	return 0;
+}
+
+/* A group that was made by hand has one above it, which has had its share since its first child. */
+static bool has_cpuset(const char *mount, const char *path)
+{
+	char file[512], value[1024];
+
+	snprintf(file, sizeof(file), "%s%s/cpuset.cpus", mount, path);
+	return read_line(file, value, ERR_IGNORED) == 0 && value[0] != '\0';
 }
 
 int cgroup_prepare_cpuset(const char *path, struct err *e)
@@ -220,6 +251,10 @@ int cgroup_prepare_cpuset(const char *path, struct err *e)
 	if (cgroup_host()->layout.is_v2 || !cgroup_value_file("", &probe, mount))
 		return 0;
 	mount[strlen(mount) - 1] = '\0';
+	snprintf(above, sizeof(above), "%.*s", (int)(strrchr(path, '/') - path), path);
+	if (has_cpuset(mount, above))
+		return inherit_cpuset(mount, above, path, e);
+	above[0] = '\0';
 	for (const char *end = path; end != NULL && *end != '\0';) {
 		end = strchr(end + 1, '/');
 		snprintf(part, sizeof(part), "%.*s",
@@ -231,9 +266,21 @@ int cgroup_prepare_cpuset(const char *path, struct err *e)
 	return 0;
 }
 
-int cgroup_fill(const char *path, const struct cgroup_values *values, struct err *e)
+bool cgroup_make_dirs(const char *path)
 {
-	if (fill_all(path, values, e) < 0)
+	char dir[512];
+
+	if (cgroup_host()->layout.is_v2)
+		return false;
+	for (size_t i = 0; cgroup_dir(i, path, dir); i++)
+		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+			return false;
+	return true;
+}
+
+int cgroup_fill(const char *path, bool is_made, const struct cgroup_values *values, struct err *e)
+{
+	if (fill_all(path, is_made, values, e) < 0)
 		return -1;
 	return fill_optional(path, values, e);
 }

@@ -42,8 +42,11 @@ bool cgroup_has_controller(const char *controller);
 /* Write lines one by one. Return: 0, or -1 with @e set */
 int cgroup_write_lines(const char *file, const char *lines, struct err *e);
 
-/* Make a group and write its values, by libcgroup. Return: 0, or -1 with @e set */
-int cgroup_fill(const char *path, const struct cgroup_values *values, struct err *e);
+/* v1: make a group's directories. Return: false when libcgroup has to, because the group above is not there either */
+bool cgroup_make_dirs(const char *path);
+
+/* Make a group, unless is_made, and write its values, by libcgroup. Return: 0, or -1 with @e set */
+int cgroup_fill(const char *path, bool is_made, const struct cgroup_values *values, struct err *e);
 
 /* v1: give processors and memory to the groups above and to the group. Return: 0, or -1 with @e set */
 int cgroup_prepare_cpuset(const char *path, struct err *e);
