@@ -78,6 +78,8 @@ static void created(void *ctx, const struct err *err, struct container *c)
 	jw_arr(&w, "Warnings");
 	if (job->is_bridge)
 		jw_str(&w, NULL, NETWORK_WARNING);
+	for (size_t i = 0; i < c->warnings.n; i++)
+		jw_str(&w, NULL, c->warnings.v[i]);
 	jw_arr_end(&w);
 	jw_obj_end(&w);
 	reply_json(r, 201, &out);
@@ -140,9 +142,21 @@ static void started(void *ctx, const struct err *err, bool changed)
 static void handle_start(struct request *r)
 {
 	struct container *c = door_container(r);
+	size_t n;
 
-	if (c)
-		container_start(c, started, pending_new(r));
+	if (!c)
+		return;
+	request_body(r, &n);
+	if (!str_is_empty(request_query(r, "checkpoint"))) {
+		reply_error_status(r, 501, "parameter 'checkpoint': Kiln has no checkpoints");
+		return;
+	}
+	/* Before API 1.24 it was a HostConfig. The shortest that says anything is {"A":1}; clients do send "{}". */
+	if (n >= 7) {
+		reply_error_status(r, 400, "a start takes no body: options are given when the container is created");
+		return;
+	}
+	container_start(c, started, pending_new(r));
 }
 
 /* The signal and time-out that stop and restart share. */

@@ -151,7 +151,7 @@ static void print_plugins(struct jw *w)
 	print_strings(w, "Volume", (const char *const[]){ NULL });
 	print_strings(w, "Network", (const char *const[]){ "bridge", "host", "null", NULL });
 	jw_null(w, "Authorization");
-	print_strings(w, "Log", (const char *const[]){ "json-file", "none", NULL });
+	print_strings(w, "Log", (const char *const[]){ "json-file", NULL });
 	jw_obj_end(w);
 }
 
@@ -161,7 +161,7 @@ static void print_limits(struct jw *w)
 	jw_bool(w, "SwapLimit", true);
 	jw_bool(w, "CpuCfsPeriod", true);
 	jw_bool(w, "CpuCfsQuota", true);
-	jw_bool(w, "CPUShares", true);
+	jw_bool(w, "CPUShares", false);
 	jw_bool(w, "CPUSet", true);
 	jw_bool(w, "PidsLimit", true);
 	jw_bool(w, "OomKillDisable", false);

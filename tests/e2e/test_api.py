@@ -190,6 +190,17 @@ def alive(k):
     eq(k.api("GET", "/_ping")[0], 200)
 
 
+def test_start_refuses_a_checkpoint_and_options(k):
+    cid = k.docker("create", "--network", "none", "busybox", "true").stdout.strip()
+    for query, body, want, part in (("?checkpoint=x", None, 501, "checkpoint"), ("", b'{"Memory":1}', 400, "no body")):
+        status, _, data = k.api("POST", f"/containers/{cid}/start{query}", body)
+        eq(status, want)
+        has(json.loads(data)["message"], part)
+    eq(k.state(cid)["Status"], "created")
+    eq(k.api("POST", f"/containers/{cid}/start", b"{}")[0], 204)
+    k.docker("rm", "-f", cid)
+
+
 def test_malformed_json_tells_the_path(k):
     for body, part in ((b'{"Image":"busybox","HostConfig":{"Memory":"much"}}', "HostConfig.Memory"), (b'{"Image":7}', "Image"),
                        (b'{"Image":"busybox","Cmd":["a",3]}', "Cmd[1]"), (b'{"Image":', ""), (b'[1]', ""), (b'{"Image":"a","Image":"b"}', "Image"),
