@@ -202,29 +202,53 @@ static void add_device_rules(struct oci_resources *r, bool privileged, struct ar
 	}
 }
 
-/* Docker allows as much swap as memory when nothing else was said */
-static void add_memory(struct oci_resources *r, int64_t bytes, struct arena *a)
+static void add_memory(struct oci_resources *r, const struct opt_host_config *h, struct arena *a)
 {
-	if (bytes <= 0)
-		return;
-	r->memory = arena_new_obj(a, struct oci_memory);
-	r->memory->limit_bytes = (struct opt_i64){ true, bytes };
-	r->memory->swap_bytes = (struct opt_i64){ true, bytes > INT64_MAX / 2 ? -1 : bytes * 2 };
+	struct oci_memory *m = arena_new_obj(a, struct oci_memory);
+
+	if (h->memory_bytes > 0)
+		m->limit_bytes = (struct opt_i64){ true, h->memory_bytes };
+	if (h->memory_swap_bytes != 0)
+		m->swap_bytes = (struct opt_i64){ true, h->memory_swap_bytes };
+	if (h->memory_reservation_bytes > 0)
+		m->reservation_bytes = (struct opt_i64){ true, h->memory_reservation_bytes };
+	if (h->memory_swappiness.set)
+		m->swappiness = (struct opt_u64){ true, (uint64_t)h->memory_swappiness.v };
+	if (h->oom_kill_disable.v)
+		m->disable_oom_killer = h->oom_kill_disable;
+	if (m->limit_bytes.set || m->swap_bytes.set || m->reservation_bytes.set || m->swappiness.set ||
+	    m->disable_oom_killer.set)
+		r->memory = m;
+}
+
+/* --cpus is a quota in a period of 100 ms */
+static void add_quota(struct oci_cpu *c, const struct opt_host_config *h)
+{
+	const uint64_t period_usec = 100000;
+
+	if (h->nano_cpus > 0) {
+		c->period_usec = (struct opt_u64){ true, period_usec };
+		c->quota_usec = (struct opt_i64){ true, h->nano_cpus / (1000000000 / (int64_t)period_usec) };
+	}
+	if (h->cpu_period_usec > 0)
+		c->period_usec = (struct opt_u64){ true, (uint64_t)h->cpu_period_usec };
+	if (h->cpu_quota_usec != 0)
+		c->quota_usec = (struct opt_i64){ true, h->cpu_quota_usec };
 }
 
 static void add_cpu(struct oci_resources *r, const struct opt_host_config *h, struct arena *a)
 {
-	const uint64_t period_usec = 100000;
+	struct oci_cpu *c = arena_new_obj(a, struct oci_cpu);
 
-	if (h->nano_cpus <= 0 && str_is_empty(h->cpuset_cpus))
-		return;
-	r->cpu = arena_new_obj(a, struct oci_cpu);
-	if (h->nano_cpus > 0) {
-		r->cpu->period_usec = (struct opt_u64){ true, period_usec };
-		r->cpu->quota_usec = (struct opt_i64){ true, h->nano_cpus / (1000000000 / (int64_t)period_usec) };
-	}
+	add_quota(c, h);
+	if (h->cpu_shares > 0)
+		c->shares = (struct opt_u64){ true, (uint64_t)h->cpu_shares };
 	if (!str_is_empty(h->cpuset_cpus))
-		r->cpu->cpus = h->cpuset_cpus;
+		c->cpus = h->cpuset_cpus;
+	if (!str_is_empty(h->cpuset_mems))
+		c->mems = h->cpuset_mems;
+	if (c->period_usec.set || c->quota_usec.set || c->shares.set || c->cpus || c->mems)
+		r->cpu = c;
 }
 
 struct oci_resources *bundle_resources(const struct opt_host_config *h, struct arena *a)
@@ -232,7 +256,7 @@ struct oci_resources *bundle_resources(const struct opt_host_config *h, struct a
 	struct oci_resources *r = arena_new_obj(a, struct oci_resources);
 
 	add_device_rules(r, h->privileged, a);
-	add_memory(r, h->memory_bytes, a);
+	add_memory(r, h, a);
 	add_cpu(r, h, a);
 	if (h->pids_limit.set && h->pids_limit.v > 0) {
 		r->pids = arena_new_obj(a, struct oci_pids);

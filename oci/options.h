@@ -70,9 +70,16 @@ struct opt_host_config {
 	struct str_map tmpfs;            /* path -> mount options */
 	struct opt_bool init;
 	int64_t memory_bytes;            /* 0: no limit */
+	int64_t memory_swap_bytes;       /* memory and swap together; -1: no limit, 0: twice memory_bytes */
+	int64_t memory_reservation_bytes;
+	struct opt_i64 memory_swappiness;    /* 0 to 100; -1: the kernel's */
+	struct opt_bool oom_kill_disable;
 	int64_t nano_cpus;               /* 0: no limit */
+	int64_t cpu_shares;              /* 0: the kernel's */
+	int64_t cpu_period_usec, cpu_quota_usec;   /* 0: not asked; a quota of -1: no limit */
 	struct opt_i64 pids_limit;       /* absent, 0, -1: no limit */
 	char *cpuset_cpus;
+	char *cpuset_mems;
 	struct str_list security_opt;    /* "seccomp=unconfined", "seccomp={json}", "no-new-privileges[:true]" */
 	struct json_raw console_size;    /* [height, width] */
 	char *cgroup_parent;

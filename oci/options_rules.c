@@ -26,6 +26,12 @@ static void normalize_host(struct opt_host_config *h, struct arena *a)
 	set_default(&h->network_mode, "default", a);
 	set_default(&h->cpuset_cpus, "", a);
 	set_default(&h->cgroup_parent, "", a);
+	set_default(&h->cpuset_mems, "", a);
+	if (h->memory_swappiness.set && h->memory_swappiness.v == -1)
+		h->memory_swappiness = (struct opt_i64){0};
+	/* Docker allows as much swap as memory when nothing else was said */
+	if (h->memory_bytes > 0 && h->memory_swap_bytes == 0)
+		h->memory_swap_bytes = h->memory_bytes > INT64_MAX / 2 ? -1 : h->memory_bytes * 2;
 	if (h->shm_size_bytes == 0)
 		h->shm_size_bytes = OPTIONS_SHM_BYTES;
 }

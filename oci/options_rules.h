@@ -13,6 +13,10 @@
 /* What the rules need to know about this machine */
 struct options_host {
 	unsigned n_cpus;         /* online */
+	unsigned n_nodes;        /* of memory; 0 is 1 */
+	bool is_v2;              /* limits are cgroup v2's */
+	bool has_swap_limit;     /* swap can be limited */
+	bool raises_limits;      /* the daemon has CAP_SYS_RESOURCE */
 };
 
 #define OPTIONS_MEMORY_MIN_BYTES (INT64_C(1) << 20)
@@ -44,6 +48,15 @@ void options_merge_image(struct opt_config *c, const struct oci_image_config *im
  * Return: 0, or -1 with @e set
  */
 int options_validate(const struct container_options *o, const struct options_host *host, struct err *e);
+
+#define OPTIONS_WARNINGS_MAX 8
+
+/**
+ * options_adapt() - Take away what this host's kernel cannot do and docker does not refuse for it
+ * @h: validated
+ * Return: the warnings, docker's words, in @a
+ */
+struct str_list options_adapt(struct opt_host_config *h, const struct options_host *host, struct arena *a);
 
 /* How SecurityOpt came out */
 struct options_security {

@@ -8,7 +8,6 @@
 
 #define NS_PER_MS       1000000
 #define HOSTNAME_MAX    64
-#define CPUSET_TEXT_MAX 4096
 #define CGROUP_TEXT_MAX 128
 #define LIST_MAX        4096   /* entries of any list of the request */
 
@@ -79,69 +78,6 @@ static int check_config(const struct opt_config *c, struct err *e)
 			       c->working_dir);
 	if (!str_is_empty(c->stop_signal) && signame_parse(c->stop_signal) < 0)
 		return err_set(e, ERR_INVALID, "invalid signal: %.60s", c->stop_signal);
-	return 0;
-}
-
-/* --- HostConfig: limits ------------------------------------------------------------------------------ */
-
-/* One number of a cpuset at *p, which moves behind it */
-static bool cpu_take(const char **p, unsigned long *ret)
-{
-	unsigned long v = 0;
-	const char *s = *p;
-
-	/* A number with more digits cannot be a processor: no list is ever expanded beyond n_cpus (CVE-2018-20699) */
-	for (; *s >= '0' && *s <= '9' && s - *p < 6; s++)
-		v = v * 10 + (unsigned long)(*s - '0');
-	if (s == *p || (*s >= '0' && *s <= '9'))
-		return false;
-	*p = s;
-	*ret = v;
-	return true;
-}
-
-int options_cpuset_parse(const char *text, unsigned n_cpus, struct err *e)
-{
-	const char *p = text;
-	unsigned long from, to;
-
-	if (strlen(text) > CPUSET_TEXT_MAX)
-		return err_set(e, ERR_INVALID, "Invalid value %.60s… for cpuset cpus", text);
-	for (;;) {
-		if (!cpu_take(&p, &from))
-			break;
-		to = from;
-		if (*p == '-' && (p++, !cpu_take(&p, &to)))
-			break;
-		if (to < from)
-			break;
-		if (to >= n_cpus)
-			return err_set(e, ERR_INVALID, "Requested CPUs are not available - requested %.60s, available: 0-%u",
-				       text, n_cpus - 1);
-		if (*p == '\0')
-			return 0;
-		if (*p++ != ',')
-			break;
-	}
-	return err_set(e, ERR_INVALID, "Invalid value %.60s for cpuset cpus", text);
-}
-
-static int check_limits(const struct opt_host_config *h, const struct options_host *host, struct err *e)
-{
-	if (h->memory_bytes != 0 && h->memory_bytes < OPTIONS_MEMORY_MIN_BYTES)
-		return err_set(e, ERR_INVALID, "Minimum memory limit allowed is %dMB",
-			       (int)(OPTIONS_MEMORY_MIN_BYTES >> 20));
-	if (h->nano_cpus != 0 &&
-	    (h->nano_cpus < 10000000 || h->nano_cpus > (int64_t)host->n_cpus * 1000000000))
-		return err_set(e, ERR_INVALID,
-			       "Range of CPUs is from 0.01 to %u.00, as there are only %u CPUs available",
-			       host->n_cpus, host->n_cpus);
-	if (!str_is_empty(h->cpuset_cpus) && options_cpuset_parse(h->cpuset_cpus, host->n_cpus, e) < 0)
-		return -1;
-	if (h->pids_limit.set && h->pids_limit.v < -1)
-		return err_set(e, ERR_INVALID, "invalid PidsLimit: %lld", (long long)h->pids_limit.v);
-	if (h->shm_size_bytes < 0)
-		return err_set(e, ERR_INVALID, "SHM size can not be less than 0");
 	return 0;
 }
 
@@ -231,7 +167,7 @@ int options_validate(const struct container_options *o, const struct options_hos
 	if (check_config(o->config, e) < 0 || check_restart(h, e) < 0 || check_log(h->log_config, e) < 0 ||
 	    check_network(h->network_mode, e) < 0 || check_cgroup_parent(h->cgroup_parent, e) < 0)
 		return -1;
-	if (check_limits(h, host, e) < 0 || options_check_process(h, e) < 0 || check_capabilities(h, a, e) < 0 || check_mounts(o, a, e) < 0)
+	if (options_check_limits(h, host, e) < 0 || options_check_process(h, e) < 0 || check_capabilities(h, a, e) < 0 || check_mounts(o, a, e) < 0)
 		return -1;
 	if (options_security(h, &security, e) < 0)
 		return -1;

@@ -161,10 +161,10 @@ static void print_limits(struct jw *w)
 	jw_bool(w, "SwapLimit", true);
 	jw_bool(w, "CpuCfsPeriod", true);
 	jw_bool(w, "CpuCfsQuota", true);
-	jw_bool(w, "CPUShares", false);
+	jw_bool(w, "CPUShares", true);
 	jw_bool(w, "CPUSet", true);
 	jw_bool(w, "PidsLimit", true);
-	jw_bool(w, "OomKillDisable", false);
+	jw_bool(w, "OomKillDisable", str_eq(cgroup_version(), "1"));
 	jw_str(w, "CgroupDriver", "cgroupfs");
 	jw_str(w, "CgroupVersion", cgroup_version());
 }

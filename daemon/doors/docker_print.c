@@ -18,11 +18,11 @@ static const char host_config_rest[] =
 	",\"ContainerIDFile\":\"\",\"PortBindings\":{},\"VolumeDriver\":\"\",\"VolumesFrom\":null,\"CgroupnsMode\":\"private\""
 	",\"Dns\":[],\"DnsOptions\":[],\"DnsSearch\":[],\"ExtraHosts\":null,\"IpcMode\":\"private\""
 	",\"Cgroup\":\"\",\"Links\":null,\"PidMode\":\"\",\"PublishAllPorts\":false,\"UTSMode\":\"\""
-	",\"UsernsMode\":\"\",\"Runtime\":\"kiln\",\"Isolation\":\"\",\"CpuShares\":0,\"BlkioWeight\":0"
+	",\"UsernsMode\":\"\",\"Runtime\":\"kiln\",\"Isolation\":\"\",\"BlkioWeight\":0"
 	",\"BlkioWeightDevice\":[],\"BlkioDeviceReadBps\":[],\"BlkioDeviceWriteBps\":[],\"BlkioDeviceReadIOps\":[]"
-	",\"BlkioDeviceWriteIOps\":[],\"CpuPeriod\":0,\"CpuQuota\":0,\"CpuRealtimePeriod\":0,\"CpuRealtimeRuntime\":0"
-	",\"CpusetMems\":\"\",\"Devices\":[],\"DeviceCgroupRules\":null,\"DeviceRequests\":null,\"MemoryReservation\":0"
-	",\"MemorySwap\":0,\"MemorySwappiness\":null,\"OomKillDisable\":false,\"CpuCount\":0"
+	",\"BlkioDeviceWriteIOps\":[],\"CpuRealtimePeriod\":0,\"CpuRealtimeRuntime\":0"
+	",\"Devices\":[],\"DeviceCgroupRules\":null,\"DeviceRequests\":null"
+	",\"CpuCount\":0"
 	",\"CpuPercent\":0,\"IOMaximumIOps\":0,\"IOMaximumBandwidth\":0}";
 
 static const char network_settings_head[] =

@@ -28,6 +28,7 @@ struct container {
 	const char *image_id;
 	struct image *image;             /* NULL when it was removed by force */
 	struct container_options *opt;   /* in arena; merged with the image's defaults where docker merges at create */
+	struct str_list warnings;        /* told to whoever created it; not kept */
 	int64_t created_wall_ns;
 
 	enum ct_state state;             /* observed */

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,9 +240,13 @@ static int copy_options(const struct container_options *opt, struct arena *a,
 /* What the user asked, completed and checked; in @a. */
 static int complete_options(struct engine *eng, const struct container_options *asked,
 			    const char *id, struct image *image, struct arena *a,
-			    struct container_options **ret, struct err *e)
+			    struct container_options **ret, struct str_list *ret_warnings, struct err *e)
 {
-	const struct options_host host = { .n_cpus = eng->host.n_cpus };
+	const struct options_host host = { .n_cpus = eng->host.n_cpus,
+					   .n_nodes = eng->host.n_nodes,
+					   .is_v2 = eng->host.is_v2,
+					   .has_swap_limit = eng->host.has_swap_limit,
+					   .raises_limits = (eng->host.caps >> CAP_SYS_RESOURCE & 1) != 0 };
 	enum health_action action;
 	struct bundle_bind *binds;
 	struct str_list args;
@@ -255,7 +260,10 @@ static int complete_options(struct engine *eng, const struct container_options *
 		return -1;
 	if (bundle_binds(*ret, a, &binds, &n_binds, e) < 0)
 		return -1;
-	return health_action_of(*ret, &action, e);
+	if (health_action_of(*ret, &action, e) < 0)
+		return -1;
+	*ret_warnings = options_adapt((*ret)->host, &host, a);
+	return 0;
 }
 
 static int prepare(struct create_op *op, const char *asked_name,
@@ -264,6 +272,7 @@ static int prepare(struct create_op *op, const char *asked_name,
 	struct arena *a = arena_new();
 	struct container_options *opt;
 	struct image *image;
+	struct str_list warnings;
 	char name[NAME_MAX_BYTES + 1];
 
 	if (str_is_empty(asked->config ? asked->config->image : NULL)) {
@@ -272,12 +281,13 @@ static int prepare(struct create_op *op, const char *asked_name,
 	}
 	if (image_find(op->eng, asked->config->image, &image, e) < 0 ||
 	    take_name(op->eng, asked_name, name, e) < 0 ||
-	    complete_options(op->eng, asked, op->id, image, a, &opt, e) < 0) {
+	    complete_options(op->eng, asked, op->id, image, a, &opt, &warnings, e) < 0) {
 		arena_free(a);
 		return -1;
 	}
 	op->c = container_new(op->eng, a, op->id, name, image->id, opt, clock_wall_ns());
 	op->c->image = image;
+	op->c->warnings = warnings;
 	image_ref(image);
 	op->opt = opt;
 	return 0;

@@ -18,6 +18,9 @@ struct host_facts {
 	char hostname[65];
 	uint64_t caps;                   /* our own bounding set */
 	unsigned n_cpus;
+	unsigned n_nodes;                /* of memory */
+	bool is_v2;                      /* limits are cgroup v2's */
+	bool has_swap_limit;
 };
 
 struct engine {

@@ -3,11 +3,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -28,6 +30,31 @@ static uint64_t read_caps(void)
 	return caps;
 }
 
+/* "0" or "0-3": the highest number, and one more */
+static unsigned read_nodes(void)
+{
+	AUTO_FREE char *text = NULL;
+	size_t n;
+
+	if (file_read(AT_FDCWD, "/sys/devices/system/node/online", 4096, &text, NULL, ERR_IGNORED) < 0)
+		return 1;
+	n = strcspn(text, "\n");
+	text[n] = '\0';
+	while (n > 0 && text[n - 1] >= '0' && text[n - 1] <= '9')
+		n--;
+	return (unsigned)strtoul(text + n, NULL, 10) + 1;
+}
+
+static void read_cgroups(struct host_facts *ret)
+{
+	struct statfs fs;
+
+	ret->is_v2 = statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+	/* v2 has it wherever the kernel has swap; v1 wants it switched on at boot */
+	ret->has_swap_limit = access(ret->is_v2 ? "/proc/swaps" : "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes",
+				     F_OK) == 0;
+}
+
 void host_facts_read(struct host_facts *ret)
 {
 	long n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -36,6 +63,8 @@ void host_facts_read(struct host_facts *ret)
 	if (gethostname(ret->hostname, sizeof ret->hostname - 1) < 0)
 		strncpy(ret->hostname, "localhost", sizeof ret->hostname - 1);
 	ret->caps = read_caps();
+	ret->n_nodes = read_nodes();
+	read_cgroups(ret);
 	ret->n_cpus = n_cpus > 0 ? (unsigned)n_cpus : 1;
 }
 

@@ -4,7 +4,7 @@ import os
 import tempfile
 
 from harness import Failed, eq, has
-from test_options import sh
+from test_options import cgroup_value, sh
 
 
 def refused(k, *options, why, code=125):
@@ -107,3 +107,55 @@ def test_new_options_are_kept(k):
     k.restart()
     eq(host_config(k, name), before)
     eq(k.docker("start", "-a", "kept").stdout, "77\n0 777\n44\n4321\n")
+
+
+def test_option_memory_swap(k):
+    cid = k.run("-d", "--memory", "64m", "--memory-swap", "96m", "--memory-reservation", "32m", "--", "sleep", "1000").stdout.strip()
+    v1 = os.path.exists("/sys/fs/cgroup/memory")
+    eq(cgroup_value(k, cid, ("memory", "memory.memsw.limit_in_bytes"), "memory.swap.max"), str((96 if v1 else 32) << 20))
+    eq(cgroup_value(k, cid, ("memory", "memory.soft_limit_in_bytes"), "memory.low"), str(32 << 20))
+    h = host_config(k, cid)
+    eq((h["MemorySwap"], h["MemoryReservation"]), (96 << 20, 32 << 20))
+    eq(host_config(k, create(k, Memory=64 << 20)["Id"])["MemorySwap"], 128 << 20)
+    eq(host_config(k, create(k, Memory=64 << 20, MemorySwap=-1)["Id"])["MemorySwap"], -1)
+    for host, why in (({"Memory": 64 << 20, "MemorySwap": 32 << 20}, "Minimum memoryswap limit should be larger than memory limit, see usage"),
+                      ({"MemorySwap": 32 << 20}, "You should always set the Memory limit when using Memoryswap limit, see usage"),
+                      ({"MemoryReservation": 1000}, "Minimum memory reservation allowed is 1MB"),
+                      ({"Memory": 32 << 20, "MemoryReservation": 64 << 20}, "Minimum memory limit can not be less than memory reservation limit, see usage"),
+                      ({"MemorySwappiness": 101}, "Invalid value: 101, valid memory swappiness range is 0-100")):
+        has(create(k, want=400, **host)["message"], why)
+
+
+def test_option_swappiness_and_oom_kill(k):
+    """cgroup v1 has them; v2 has not, and says so."""
+    r = create(k, Memory=64 << 20, MemorySwappiness=10, OomKillDisable=True)
+    k.docker("start", r["Id"])
+    if os.path.exists("/sys/fs/cgroup/memory"):
+        eq(r["Warnings"], [])
+        cid = k.run("-d", "--memory", "64m", "--memory-swappiness", "10", "--oom-kill-disable", "--", "sleep", "1000").stdout.strip()
+        eq(cgroup_value(k, cid, ("memory", "memory.swappiness"), "none"), "10")
+        has(cgroup_value(k, cid, ("memory", "memory.oom_control"), "none"), "oom_kill_disable 1")
+        eq(host_config(k, cid)["OomKillDisable"], True)
+        has(create(k, OomKillDisable=True)["Warnings"][0], "OOM killer is disabled for the container, but no memory limit is set")
+    else:
+        eq(len(r["Warnings"]), 2)
+        has(r["Warnings"][0], "Memory swappiness discarded.")
+        has(r["Warnings"][1], "OomKillDisable discarded.")
+
+
+def test_option_cpu_shares_and_quota(k):
+    cid = k.run("-d", "--cpu-shares", "512", "--cpu-period", "50000", "--cpu-quota", "25000", "--cpuset-mems", "0", "--", "sleep", "1000").stdout.strip()
+    v1 = os.path.exists("/sys/fs/cgroup/cpu")
+    eq(cgroup_value(k, cid, ("cpu", "cpu.shares"), "cpu.weight"), "512" if v1 else "20")
+    eq(cgroup_value(k, cid, ("cpu", "cpu.cfs_quota_us"), "cpu.max"), "25000" if v1 else "25000 50000")
+    eq(cgroup_value(k, cid, ("cpuset", "cpuset.mems"), "cpuset.mems"), "0")
+    h = host_config(k, cid)
+    eq([h[n] for n in ("CpuShares", "CpuPeriod", "CpuQuota", "CpusetMems")], [512, 50000, 25000, "0"])
+    for host, why in (({"NanoCpus": 500000000, "CpuPeriod": 50000}, "Conflicting options: Nano CPUs and CPU Period cannot both be set"),
+                      ({"NanoCpus": 500000000, "CpuQuota": 50000}, "Conflicting options: Nano CPUs and CPU Quota cannot both be set"),
+                      ({"CpuPeriod": 999}, "CPU cfs period can not be less than 1ms"),
+                      ({"CpuQuota": 999}, "CPU cfs quota can not be less than 1ms"),
+                      ({"CpuShares": -1}, "invalid CPU shares (-1)"),
+                      ({"CpusetMems": "0-5000"}, "Requested memory nodes are not available - requested 0-5000"),
+                      ({"CpusetMems": "x"}, "Invalid value x for cpuset mems")):
+        has(create(k, want=400, **host)["message"], why)

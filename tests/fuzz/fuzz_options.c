@@ -32,7 +32,7 @@ static void check_launch(const struct container_options *o, struct arena *a)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	AUTO_FREE char *text = fuzz_text(data, n);
-	const struct options_host machine = { 4 };
+	const struct options_host machine = { .n_cpus = 4 };
 	AUTO_ARENA struct arena *a = arena_new();
 	struct container_options *o;
 	struct bundle_bind bind;

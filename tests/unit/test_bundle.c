@@ -95,7 +95,7 @@ static void check_golden(const char *name)
 
 	begin();
 	o = options(slurp(name, "options.json"), slurp(name, "image.json"));
-	ck_assert_msg(options_validate(o, &(struct options_host){ 4 }, &e) == 0, "%s", e.msg);
+	ck_assert_msg(options_validate(o, &(struct options_host){ .n_cpus = 4 }, &e) == 0, "%s", e.msg);
 	ck_assert_msg(launch(o, &spec) == 0, "%s", e.msg);
 	json_emit(&launch_spec_schema, spec, &compact);
 	spread(compact.data, &got);

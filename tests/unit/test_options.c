@@ -9,7 +9,7 @@
 
 static struct arena *arena;
 static struct err e;
-static const struct options_host two_cpus = { 2 };
+static const struct options_host two_cpus = { .n_cpus = 2 };
 
 static struct container_options *decode(const char *text)
 {
@@ -356,6 +356,36 @@ START_TEST(what_a_process_starts_with_is_checked)
 }
 END_TEST
 
+START_TEST(limits_are_checked_in_dockers_words)
+{
+	accepts(HOST("\"Memory\":67108864,\"MemorySwap\":-1,\"MemoryReservation\":33554432,\"MemorySwappiness\":-1"));
+	refuses(HOST("\"Memory\":67108864,\"MemorySwap\":1"), "should be larger than memory limit");
+	refuses(HOST("\"MemorySwap\":67108864"), "always set the Memory limit");
+	refuses(HOST("\"Memory\":2097152,\"MemoryReservation\":4194304"), "less than memory reservation");
+	refuses(HOST("\"MemorySwappiness\":101"), "valid memory swappiness range is 0-100");
+	accepts(HOST("\"CpuQuota\":-1,\"CpuPeriod\":1000000,\"CpuShares\":2,\"CpusetMems\":\"0\""));
+	refuses(HOST("\"CpuQuota\":1"), "CPU cfs quota can not be less");
+	refuses(HOST("\"CpuPeriod\":1000001"), "CPU cfs period can not be less");
+	refuses(HOST("\"NanoCpus\":1000000000,\"CpuQuota\":5000"), "Conflicting options");
+	refuses(HOST("\"CpuShares\":-1"), "invalid CPU shares");
+	refuses(HOST("\"CpusetMems\":\"1\""), "Requested memory nodes are not available");
+}
+END_TEST
+
+START_TEST(what_the_host_has_not_is_taken_away_and_told)
+{
+	const char *text = HOST("\"Memory\":67108864,\"MemorySwappiness\":5,\"OomKillDisable\":true,\"OomScoreAdj\":-1");
+	struct container_options *o = decode(text);
+	const struct options_host v1 = { .has_swap_limit = true, .raises_limits = true }, v2 = { .is_v2 = true };
+
+	ck_assert_int_eq(options_adapt(o->host, &v1, arena).n, 0);
+	ck_assert_int_eq(o->host->memory_swap_bytes, 134217728);
+	ck_assert_int_eq(options_adapt(o->host, &v2, arena).n, 4);
+	ck_assert(!o->host->memory_swappiness.set && !o->host->oom_kill_disable.set);
+	ck_assert_int_eq(o->host->memory_swap_bytes, -1);
+}
+END_TEST
+
 UNIT_MAIN("options", keys_match_in_any_case, absent_is_not_zero, emitted_options_are_read_back, defaults_are_dockers,
 	  entrypoint_and_command_follow_dockers_rules, environment_of_the_image_comes_behind_the_users,
 	  labels_merge_but_the_image_does_not_decide_about_health, healthcheck_fields_merge_one_by_one,
@@ -363,4 +393,5 @@ UNIT_MAIN("options", keys_match_in_any_case, absent_is_not_zero, emitted_options
 	  cpusets_are_bounded, places_names_and_signals_are_checked, health_values_are_checked,
 	  networks_logs_and_mounts_are_checked, security_options_are_read, capabilities_follow_dockers_rules,
 	  tmpfs_options_replace_defaults,
-	  what_a_process_starts_with_is_checked)
+	  what_a_process_starts_with_is_checked, limits_are_checked_in_dockers_words,
+	  what_the_host_has_not_is_taken_away_and_told)
