@@ -123,6 +123,17 @@ static void stage_close_others(const struct join_plan_stages *plan, int report_f
 	close_range(from, ~0U, 0);
 }
 
+/* The same for what we have for stdio, where 2 is the log of the host. With a terminal: what 0 is, /dev/null. */
+static void stage_hide_stdio(const struct stage_ctx *c, const struct process_plan *p)
+{
+	const int fds[3] = { p->in_fd, p->out_fd, p->err_fd };
+
+	for (int i = 0; i < 3; i++) {
+		if (dup2(fds[i] >= 0 ? fds[i] : 0, i) < 0)
+			stage_die(c, "set up stdio", NULL);
+	}
+}
+
 static _Noreturn void stage_joined(struct stage_ctx *c, struct process_plan *p)
 {
 	stage_die_with_parent(c);
@@ -152,6 +163,7 @@ _Noreturn void stage_join(struct join_plan_stages *plan, int report_fd, pid_t *p
 		stage_die(&c, "join the container's namespaces", NULL);
 	}
 	stage_close(plan->pidfd);
+	stage_hide_stdio(&c, &plan->process);
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0)
 		stage_die(&c, "start a process in the container", NULL);

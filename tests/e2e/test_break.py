@@ -292,3 +292,38 @@ def test_a_monitor_killed_at_once_does_not_hold_up_the_launcher(k):
         xid = k.api_json("POST", f"/containers/{cid}/exec", {"Cmd": ["true"]}, want=201)["Id"]
         eq(k.api("POST", f"/exec/{xid}/start", {"Detach": True}, timeout=10)[0], 200)
         eq(k.api("DELETE", f"/containers/{cid}?force=1")[0], 204)
+
+
+def is_stopped_inside(pid):
+    """Stopped or traced, and in a pid namespace below ours."""
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as f:
+        fields = dict(line.split(":", 1) for line in f.read().splitlines())
+        return fields["State"].split()[0] in "tT" and len(fields["NSpid"].split()) > 1
+    return False
+
+
+def test_exec_shows_the_container_nothing_of_the_host(k):
+    """A process that may trace sees an exec before its program runs: nothing of the host is open in it by then."""
+    if not shutil.which("strace"):
+        raise harness.Skip("strace is not installed")
+    cid = create(k, ["sleep", "1000"], {"CapAdd": ["SYS_PTRACE"]})
+    start(k, cid)
+    init = k.state(cid)["Pid"]
+    # it stands still at its first step inside
+    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=keyctl", "-e",
+                               "inject=keyctl:signal=SIGSTOP:when=1", "-p", str(k.launcher_pid())], stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(1)
+        for tty in (False, True):
+            xid = k.api_json("POST", f"/containers/{cid}/exec", {"Cmd": ["true"], "Tty": tty}, want=201)["Id"]
+            answer = threading.Thread(target=k.api, args=("POST", f"/exec/{xid}/start", {"Detach": True}))
+            answer.start()
+            pid = eventually("it stands still inside", lambda: [p for p in of_container(cid) if p != init and is_stopped_inside(p)])[0]
+            links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+            bad = [link for link in links if k.dir in link or "cgroup" in link]
+            eq(bad, [], f"open in an exec, tty {tty}")
+            os.kill(pid, signal.SIGCONT)
+            answer.join()
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait()
