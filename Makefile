@@ -103,7 +103,11 @@ ars = $(patsubst %,$(B)/lib%.a,$(ARS_$(1)))
 # libseccomp and libcgroup, and kiln-runtime from libuv and SQLite, by not being offered them.
 LIBS_base    := $(JANSSON_LIBS)
 LIBS_oci     := $(LIBS_base) $(CRYPTO_LIBS) $(ISAL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS)
-LIBS_runtime := $(LIBS_oci) $(ARCHIVE_LIBS) $(SECCOMP_LIBS) $(CAP_LIBS) $(CGROUP_LIBS)
+# Of libarchive we need the reader of tar. The shared library brings thirteen more with it (libxml2, ICU, libstdc++), which
+# every fork of the launcher would copy and tear down again: docs/performance.md has what that costs.
+ARCHIVE_STATIC := $(wildcard $(shell $(CC) -print-file-name=libarchive.a))
+ARCHIVE_LINK := $(if $(ARCHIVE_STATIC),$(patsubst -larchive,-l:libarchive.a,$(ARCHIVE_LIBS)),$(ARCHIVE_LIBS))
+LIBS_runtime := $(LIBS_oci) $(ARCHIVE_LINK) $(SECCOMP_LIBS) $(CAP_LIBS) $(CGROUP_LIBS)
 LIBS_daemon  := $(LIBS_oci) $(UV_LIBS) $(HTTP_LIBS) $(SQLITE_LIBS) -lpthread
 LIBS_cli     := $(LIBS_oci) $(HTTP_LIBS)
 LIBS_all     := $(sort $(LIBS_runtime) $(LIBS_daemon) $(LIBS_cli))
@@ -146,7 +150,7 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(SRC_unit))
 home_of = $(firstword $(subst /, ,$(firstword $(wildcard $(foreach d,base oci runtime daemon daemon/engine \
 	daemon/doors daemon/net cli,$(d)/$(1).c)))) all)
 # Layers are read in kiln-runtime only, so libarchive is no library of oci/ for the programs; tests of oci/ need it.
-test_libs = $(LIBS_$(1)) $(if $(filter oci,$(1)),$(ARCHIVE_LIBS))
+test_libs = $(LIBS_$(1)) $(if $(filter oci,$(1)),$(ARCHIVE_LINK))
 define unit
 $(B)/unit/test_$(1): $(B)/obj/tests/unit/test_$(1).o $(call ars,$(2))
 	$$(call say,LD,$$@)
