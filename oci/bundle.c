@@ -51,24 +51,35 @@ static void add_devices(struct oci_linux *l, const struct bundle_host *host, str
 	l->n_devices = host->n_devices;
 }
 
-static struct oci_linux *make_linux(const struct bundle_input *in, char *cgroup_path, struct arena *a)
+static void add_asked_devices(struct oci_linux *l, const struct bundle_host *host, struct arena *a)
+{
+	l->devices = arena_new_array(a, struct oci_device, host->n_asked + 1);
+	for (size_t i = 0; i < host->n_asked; i++)
+		l->devices[l->n_devices++] = host->asked[i].node;
+}
+
+static int make_linux(const struct bundle_input *in, char *cgroup_path, struct arena *a, struct oci_linux **ret,
+		      struct err *e)
 {
 	const struct opt_host_config *h = in->options->host;
 	bool has_own_net = !str_eq(h->network_mode, "host");
 	struct oci_linux *l = arena_new_obj(a, struct oci_linux);
 
 	l->cgroups_path = cgroup_path;
-	l->resources = bundle_resources(h, a);
+	*ret = l;
+	if (bundle_resources(h, in->host, a, &l->resources, e) < 0)
+		return -1;
 	l->rootfs_propagation = arena_strdup(a, "private");
 	add_namespaces(l, has_own_net, a);
 	add_sysctls(l, h, has_own_net, a);
 	if (h->privileged) {
 		add_devices(l, in->host, a);
-		return l;
+		return 0;
 	}
+	add_asked_devices(l, in->host, a);
 	l->masked_paths = BUNDLE_LIST(a, MASKED_PATHS);
 	l->readonly_paths = BUNDLE_LIST(a, READONLY_PATHS);
-	return l;
+	return 0;
 }
 
 /* --- the configuration ------------------------------------------------------------------------------- */
@@ -108,9 +119,8 @@ static int make_config(const struct bundle_input *in, char *cgroup_path, struct 
 	c->annotations = o->host->annotations;
 	if (make_process(in, a, &c->process, e) < 0 || bundle_mounts(in, a, &c->mounts, &c->n_mounts, e) < 0)
 		return -1;
-	c->linux_ = make_linux(in, cgroup_path, a);
 	*ret = c;
-	return 0;
+	return make_linux(in, cgroup_path, a, &c->linux_, e);
 }
 
 /* --- the launch document ----------------------------------------------------------------------------- */

@@ -22,12 +22,20 @@ struct bundle_bind {
 	char *propagation;       /* "rprivate" when nothing was said */
 };
 
+/* A device that was asked for, as the host has it */
+struct bundle_device {
+	struct oci_device node;          /* path: in the container */
+	char *access;                    /* of "rwm" */
+};
+
 /* Facts about the host that the configuration depends on */
 struct bundle_host {
 	const char *hostname;            /* of the host, for network mode "host" */
 	uint64_t caps;                   /* bit mask of what the daemon can give: its own bounding set */
 	const struct oci_device *devices;   /* what is in /dev; for privileged */
 	size_t n_devices;
+	const struct bundle_device *asked;  /* what HostConfig.Devices names; NULL for an exec */
+	size_t n_asked;
 };
 
 struct bundle_input {
@@ -74,6 +82,22 @@ int bundle_parse_bind(const char *text, struct arena *a, struct bundle_bind *ret
  */
 int bundle_binds(const struct container_options *o, struct arena *a, struct bundle_bind **ret,
 		 size_t *ret_n, struct err *e);
+
+/**
+ * bundle_device_rules() - Read HostConfig.DeviceCgroupRules
+ * @ret: array of @ret_n in @a
+ * @e:   ERR_INVALID "invalid device cgroup rule format: '…'"
+ * Return: 0, or -1 with @e set
+ */
+int bundle_device_rules(const struct opt_host_config *h, struct arena *a, struct oci_device_rule **ret, size_t *ret_n,
+			struct err *e);
+
+/**
+ * bundle_check_devices() - Is HostConfig.Devices well formed?
+ * @e: ERR_INVALID
+ * Return: 0, or -1 with @e set
+ */
+int bundle_check_devices(const struct opt_host_config *h, struct err *e);
 
 /**
  * bundle_launch() - The launch document of a container

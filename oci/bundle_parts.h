@@ -34,9 +34,11 @@ int bundle_process(const struct container_options *o, const struct bundle_host *
 
 /**
  * bundle_resources() - Limits and device rules
- * Return: in @a
+ * @e: as bundle_device_rules()
+ * Return: 0, or -1 with @e set
  */
-struct oci_resources *bundle_resources(const struct opt_host_config *h, struct arena *a);
+int bundle_resources(const struct opt_host_config *h, const struct bundle_host *host, struct arena *a,
+		     struct oci_resources **ret, struct err *e);
 
 /**
  * bundle_seccomp() - "default", "unconfined" or the text of a profile

@@ -187,9 +187,9 @@ static const struct {
 	{ "c", 136, ANY, "rwm" }, /* pts */
 };
 
-static void add_device_rules(struct oci_resources *r, bool privileged, struct arena *a)
+static void add_device_rules(struct oci_resources *r, bool privileged, size_t n_more, struct arena *a)
 {
-	r->devices = arena_new_array(a, struct oci_device_rule, ARRAY_SIZE(device_rules) + 1);
+	r->devices = arena_new_array(a, struct oci_device_rule, ARRAY_SIZE(device_rules) + 1 + n_more);
 	r->devices[r->n_devices++] = (struct oci_device_rule){ .allow = privileged, .access = arena_strdup(a, "rwm") };
 	for (size_t i = 0; i < ARRAY_SIZE(device_rules) && !privileged; i++) {
 		struct oci_device_rule *d = &r->devices[r->n_devices++];
@@ -251,16 +251,44 @@ static void add_cpu(struct oci_resources *r, const struct opt_host_config *h, st
 		r->cpu = c;
 }
 
-struct oci_resources *bundle_resources(const struct opt_host_config *h, struct arena *a)
+/* What the devices that were asked for need, and then what the user says: the last word counts */
+static int add_asked_rules(struct oci_resources *r, const struct opt_host_config *h, const struct bundle_host *host,
+			   struct arena *a, struct err *e)
+{
+	struct oci_device_rule *rules;
+	size_t n;
+
+	if (bundle_device_rules(h, a, &rules, &n, e) < 0)
+		return -1;
+	add_device_rules(r, h->privileged, host->n_asked + n, a);
+	if (h->privileged)
+		return 0;
+	for (size_t i = 0; i < host->n_asked; i++) {
+		const struct bundle_device *d = &host->asked[i];
+
+		r->devices[r->n_devices++] = (struct oci_device_rule){
+			.allow = true, .type = d->node.type, .access = d->access,
+			.major = { true, d->node.major }, .minor = { true, d->node.minor },
+		};
+	}
+	for (size_t i = 0; i < n; i++)
+		r->devices[r->n_devices++] = rules[i];
+	return 0;
+}
+
+int bundle_resources(const struct opt_host_config *h, const struct bundle_host *host, struct arena *a,
+		     struct oci_resources **ret, struct err *e)
 {
 	struct oci_resources *r = arena_new_obj(a, struct oci_resources);
 
-	add_device_rules(r, h->privileged, a);
+	if (add_asked_rules(r, h, host, a, e) < 0)
+		return -1;
 	add_memory(r, h, a);
 	add_cpu(r, h, a);
 	if (h->pids_limit.set && h->pids_limit.v > 0) {
 		r->pids = arena_new_obj(a, struct oci_pids);
 		r->pids->limit = h->pids_limit;
 	}
-	return r;
+	*ret = r;
+	return 0;
 }

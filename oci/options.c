@@ -64,6 +64,13 @@ static const struct jfield ulimit_fields[] = {
 };
 static const struct jschema ulimit_schema = J_SCHEMA_FOLD(struct opt_ulimit, "HostConfig.Ulimits", ulimit_fields);
 
+static const struct jfield device_fields[] = {
+	J_STRING(struct opt_device, path_on_host, "PathOnHost", 0),
+	J_STRING(struct opt_device, path_in_container, "PathInContainer", 0),
+	J_STRING(struct opt_device, cgroup_permissions, "CgroupPermissions", 0),
+};
+static const struct jschema device_schema = J_SCHEMA_FOLD(struct opt_device, "HostConfig.Devices", device_fields);
+
 static const struct jfield host_config_fields[] = {
 	J_STRINGS(struct opt_host_config, binds, "Binds", N),
 	J_OBJECT(struct opt_host_config, log_config, "LogConfig", &log_config_schema, 0),
@@ -93,6 +100,8 @@ static const struct jfield host_config_fields[] = {
 	J_I64(struct opt_host_config, cpu_quota_usec, "CpuQuota", 0),
 	J_STRING(struct opt_host_config, cpuset_mems, "CpusetMems", 0),
 	J_ARRAY(struct opt_host_config, ulimits, n_ulimits, "Ulimits", &ulimit_schema, N),
+	J_ARRAY(struct opt_host_config, devices, n_devices, "Devices", &device_schema, 0),
+	J_STRINGS(struct opt_host_config, device_cgroup_rules, "DeviceCgroupRules", N),
 	J_STRINGS(struct opt_host_config, group_add, "GroupAdd", N),
 	J_MAP(struct opt_host_config, sysctls, "Sysctls", O),
 	J_MAP(struct opt_host_config, annotations, "Annotations", O),

@@ -58,6 +58,12 @@ struct opt_ulimit {
 	int64_t soft, hard;              /* -1: unlimited */
 };
 
+struct opt_device {
+	char *path_on_host;              /* a device, or a directory of them */
+	char *path_in_container;         /* "": the same */
+	char *cgroup_permissions;        /* of "rwm"; "": all */
+};
+
 struct opt_host_config {
 	struct str_list binds;           /* "/host:/container[:ro|rw|...]" */
 	char *network_mode;              /* "default", "bridge", "none", "host" */
@@ -86,6 +92,9 @@ struct opt_host_config {
 	int64_t shm_size_bytes;          /* 0: 64 MiB */
 	struct opt_ulimit *ulimits;
 	size_t n_ulimits;
+	struct opt_device *devices;
+	size_t n_devices;
+	struct str_list device_cgroup_rules;  /* "c 1:3 rwm" */
 	struct str_list group_add;       /* names or numbers, looked up in the image at start */
 	struct str_map sysctls;
 	struct str_map annotations;      /* kept, shown, and told to the runtime */

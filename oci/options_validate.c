@@ -145,11 +145,13 @@ static int check_capabilities(const struct opt_host_config *h, struct arena *a, 
 static int check_mounts(const struct container_options *o, struct arena *a, struct err *e)
 {
 	const struct str_map *tmpfs = &o->host->tmpfs;
+	struct oci_device_rule *rules;
 	struct bundle_bind *binds;
 	struct str_list options;
 	size_t n;
 
-	if (bundle_binds(o, a, &binds, &n, e) < 0)
+	if (bundle_binds(o, a, &binds, &n, e) < 0 || bundle_check_devices(o->host, e) < 0 ||
+	    bundle_device_rules(o->host, a, &rules, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; i < tmpfs->n; i++)
 		if (options_tmpfs_options(tmpfs->v[i].value, a, &options, e) < 0)

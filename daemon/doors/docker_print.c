@@ -21,7 +21,7 @@ static const char host_config_rest[] =
 	",\"UsernsMode\":\"\",\"Runtime\":\"kiln\",\"Isolation\":\"\",\"BlkioWeight\":0"
 	",\"BlkioWeightDevice\":[],\"BlkioDeviceReadBps\":[],\"BlkioDeviceWriteBps\":[],\"BlkioDeviceReadIOps\":[]"
 	",\"BlkioDeviceWriteIOps\":[],\"CpuRealtimePeriod\":0,\"CpuRealtimeRuntime\":0"
-	",\"Devices\":[],\"DeviceCgroupRules\":null,\"DeviceRequests\":null"
+	",\"DeviceRequests\":null"
 	",\"CpuCount\":0"
 	",\"CpuPercent\":0,\"IOMaximumIOps\":0,\"IOMaximumBandwidth\":0}";
 

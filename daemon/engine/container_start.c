@@ -42,6 +42,9 @@ struct opening {
 	bool wants_devices;
 	struct oci_device *devices;
 	size_t n_devices;
+	struct opt_host_config wants; /* its devices only, copied for the worker */
+	struct bundle_device *asked;
+	size_t n_asked;
 	int record_fd;           /* owned */
 	int bind_fds[BINDS_MAX]; /* owned, n_binds of them */
 	struct err err;
@@ -83,6 +86,9 @@ static void opening_work(void *ctx)
 		return;
 	if (o->wants_devices)
 		host_devices(o->arena, &o->devices, &o->n_devices);
+	if (!o->wants_devices &&
+	    host_devices_asked(&o->wants, o->arena, &o->asked, &o->n_asked, &o->err) < 0)
+		return;
 	binds_open(o->binds, o->n_binds, o->bind_fds, &o->err);
 }
 
@@ -104,7 +110,9 @@ static int make_document(struct container *c, struct opening *o, int *ret_fd, st
 	const struct bundle_host host = { .hostname = eng->host.hostname,
 					  .caps = eng->host.caps,
 					  .devices = o->devices,
-					  .n_devices = o->n_devices };
+					  .n_devices = o->n_devices,
+					  .asked = o->asked,
+					  .n_asked = o->n_asked };
 	char rel[CONTAINER_REL_MAX];
 	struct bundle_input in = { .id = c->id,
 				   .options = c->opt,
@@ -170,6 +178,21 @@ static void opening_done(void *ctx)
 	container_on_failed(c, 125, &e);
 }
 
+static void copy_devices(struct opening *o, const struct opt_host_config *h)
+{
+	o->wants.devices = arena_new_array(o->arena, struct opt_device, h->n_devices + 1);
+	for (size_t i = 0; i < h->n_devices; i++) {
+		const struct opt_device *d = &h->devices[i];
+		const char *in = d->path_in_container, *access = d->cgroup_permissions;
+
+		o->wants.devices[o->wants.n_devices++] = (struct opt_device){
+			.path_on_host = arena_strdup(o->arena, d->path_on_host),
+			.path_in_container = arena_strdup(o->arena, in ? in : ""),
+			.cgroup_permissions = arena_strdup(o->arena, access ? access : ""),
+		};
+	}
+}
+
 static int opening_begin(struct container *c, struct err *e)
 {
 	struct opening *o = xcalloc(1, sizeof *o);
@@ -183,6 +206,7 @@ static int opening_begin(struct container *c, struct err *e)
 	container_rel_dir(c->id, rel);
 	snprintf(o->rel_record, sizeof o->rel_record, "%s/exit", rel);
 	o->wants_devices = c->opt->host->privileged;
+	copy_devices(o, c->opt->host);
 	rc = bundle_binds(c->opt, o->arena, &o->binds, &o->n_binds, e);
 	if (rc == 0 && o->n_binds > BINDS_MAX)
 		rc = err_set(e, ERR_UNSUPPORTED, "%zu binds: at most %d", o->n_binds, BINDS_MAX);

@@ -143,3 +143,53 @@ void host_devices(struct arena *a, struct oci_device **ret, size_t *ret_n)
 	*ret_n = w.n;
 	free(w.found);
 }
+
+/* One of HostConfig.Devices: itself, or all below it. Links are followed: it is the host's own path. */
+static int ask_one(const struct opt_device *d, struct walk *w, struct err *e)
+{
+	const char *in = str_is_empty(d->path_in_container) ? d->path_on_host : d->path_in_container;
+	AUTO_CLOSE int fd = -1;
+	size_t before = w->n;
+	struct stat st;
+
+	if (stat(d->path_on_host, &st) < 0)
+		return err_sys(e, "error gathering device information while adding custom device \"%s\"",
+			       d->path_on_host);
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
+		add_device(w, in, &st);
+		return 0;
+	}
+	fd = open(d->path_on_host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		walk_dir(w, TAKE_FD(fd), in, 0);
+	if (w->n == before)
+		return err_set(e, ERR_INVALID,
+			       "error gathering device information while adding custom device \"%s\": not a device node",
+			       d->path_on_host);
+	return 0;
+}
+
+int host_devices_asked(const struct opt_host_config *h, struct arena *a, struct bundle_device **ret, size_t *ret_n,
+		       struct err *e)
+{
+	AUTO_FREE struct oci_device *found = NULL;
+	struct walk w = { .arena = a };
+	struct bundle_device *out;
+	size_t n = 0;
+
+	if (h->n_devices == 0)
+		return 0;
+	found = w.found = xcalloc(DEVICES_MAX, sizeof *w.found);
+	out = arena_new_array(a, struct bundle_device, DEVICES_MAX);
+	for (size_t i = 0; i < h->n_devices; i++) {
+		const char *access = h->devices[i].cgroup_permissions;
+
+		if (ask_one(&h->devices[i], &w, e) < 0)
+			return -1;
+		for (; n < w.n; n++)
+			out[n] = (struct bundle_device){ found[n], arena_strdup(a, str_is_empty(access) ? "rwm" : access) };
+	}
+	*ret = out;
+	*ret_n = n;
+	return 0;
+}

@@ -19,3 +19,13 @@ void host_facts_read(struct host_facts *ret);
  * Return: nothing
  */
 void host_devices(struct arena *a, struct oci_device **ret, size_t *ret_n);
+
+/**
+ * host_devices_asked() - What HostConfig.Devices names, a directory with all below it (for workers)
+ * @h:   borrows; validated
+ * @ret: array of @ret_n in @a
+ * @e:   names the path
+ * Return: 0, or -1 with @e set
+ */
+int host_devices_asked(const struct opt_host_config *h, struct arena *a, struct bundle_device **ret, size_t *ret_n,
+		       struct err *e);

@@ -318,13 +318,14 @@ DONE = {
     "--annotation": ["a=b"], "--domainname": ["x"], "--group-add": ["50"], "--oom-score-adj": ["5"],
     "--sysctl": ["net.core.somaxconn=5"], "--ulimit": ["nofile=10"], "--cpu-period": ["100000"], "--cpu-quota": ["50000"],
     "--cpu-shares": ["512"], "--cpuset-mems": ["0"], "--memory-reservation": ["32m"], "--memory-swap": ["-1"],
-    "--oom-kill-disable": None, "--memory-swappiness": ["60"],
+    "--oom-kill-disable": None, "--memory-swappiness": ["60"], "--device": ["/dev/null"],
+    "--device-cgroup-rule": ["c 1:3 r"],
 }
 REFUSED = {
     "--add-host": ["a:1.2.3.4"], "--blkio-weight": ["100"], "--blkio-weight-device": ["/dev/null:100"],
     "--cgroup-parent": ["/x"], "--cpu-rt-period": ["1000"],
-    "--cpu-rt-runtime": ["500"], "--device": ["/dev/null"],
-    "--device-cgroup-rule": ["c 1:3 r"], "--device-read-bps": ["/dev/null:1mb"], "--device-read-iops": ["/dev/null:10"],
+    "--cpu-rt-runtime": ["500"],
+    "--device-read-bps": ["/dev/null:1mb"], "--device-read-iops": ["/dev/null:10"],
     "--device-write-bps": ["/dev/null:1mb"], "--device-write-iops": ["/dev/null:10"], "--dns": ["1.1.1.1"], "--dns-option": ["x"],
     "--dns-search": ["x"], "--gpus": ["all"], "--ip": ["1.2.3.4"], "--ip6": ["::2"],
     "--link": ["x"], "--link-local-ip": ["1.2.3.4"], "--log-opt": ["max-size=1m"], "--mac-address": ["02:00:00:00:00:01"],
@@ -370,7 +371,7 @@ def test_every_run_flag_is_done_or_refused(k):
 
 
 def test_refusals_name_the_field(k):
-    for host, name in (({"Devices": [{"PathOnHost": "/dev/null"}]}, "HostConfig.Devices"), ({"PidMode": "host"}, "HostConfig.PidMode"),
+    for host, name in (({"DeviceRequests": [{"Count": 1}]}, "HostConfig.DeviceRequests"), ({"PidMode": "host"}, "HostConfig.PidMode"),
                        ({"Nonsense": 1}, "HostConfig.Nonsense")):
         status, _, body = k.api("POST", "/containers/create", {"Image": k.busybox(), "HostConfig": host})
         eq(status, 501)

@@ -159,3 +159,26 @@ def test_option_cpu_shares_and_quota(k):
                       ({"CpusetMems": "0-5000"}, "Requested memory nodes are not available - requested 0-5000"),
                       ({"CpusetMems": "x"}, "Invalid value x for cpuset mems")):
         has(create(k, want=400, **host)["message"], why)
+
+
+def test_option_device(k):
+    out = sh(k, "--device", "/dev/zero:/dev/mine:rm", cmd="stat -c '%t:%T' /dev/mine; head -c 3 /dev/mine | wc -c")
+    eq(out, "1:5\n3\n")
+    cid = create(k, Devices=[{"PathOnHost": "/dev/zero", "PathInContainer": "/dev/x/y", "CgroupPermissions": "r"}])["Id"]
+    eq(host_config(k, cid)["Devices"], [{"PathOnHost": "/dev/zero", "PathInContainer": "/dev/x/y", "CgroupPermissions": "r"}])
+    k.docker("start", cid)
+    refused(k, "--device", "/dev/nosuch-at-all", why='custom device "/dev/nosuch-at-all": no such file', code=127)
+    refused(k, "--device", "/etc/passwd:/dev/p", why='custom device "/etc/passwd": not a device node')
+    for bad, why in (({"PathOnHost": "dev/x"}, "is not an absolute path"), ({"PathOnHost": "/dev/zero", "CgroupPermissions": "rx"}, "invalid device mode: rx")):
+        has(create(k, want=400, Devices=[bad])["message"], why)
+
+
+def test_option_device_cgroup_rule(k):
+    """The list decides: a node that was made is of no use before its rule is there."""
+    made = "mknod /tmp/x c 1 2; head -c 1 /tmp/x"
+    p = k.run("--rm", "--tmpfs", "/tmp:dev", "--", "sh", "-c", made, check=False)
+    has(p.stderr, "Operation not permitted")
+    p = k.run("--rm", "--tmpfs", "/tmp:dev", "--device-cgroup-rule", "c 1:2 r", "--", "sh", "-c", made, check=False)
+    has(p.stderr, "No such device or address")   # allowed, and nothing there
+    for bad in ("c 1:3", "x 1:3 r", "c 1:3 rq", "c 1:3 r ", "c *:9999999999 r"):
+        has(create(k, want=400, DeviceCgroupRules=[bad])["message"], f"invalid device cgroup rule format: '{bad}'")

@@ -9,7 +9,7 @@
 
 #include "base/fd.h"
 #include "base/own.h"
-#include "oci/options_rules.h"
+#include "oci/bundle_parts.h"
 #include "tests/unit/unit.h"
 
 #define GOLDEN "tests/golden/bundle/"
@@ -23,7 +23,11 @@ static const struct str_list lowers = { lower_names, 4 };
 static const struct oci_device host_devices[] = {
 	{ .type = (char *)"c", .path = (char *)"/dev/fuse", .major = 10, .minor = 229, .file_mode = { true, 0666 } },
 };
-static const struct bundle_host host = { "host.name", (UINT64_C(1) << 41) - 1, host_devices, 1 };
+static const struct bundle_device asked[] = {
+	{ { .type = (char *)"c", .path = (char *)"/dev/mine", .major = 1, .minor = 11 }, (char *)"r" },
+};
+static const struct bundle_host host = { "host.name", (UINT64_C(1) << 41) - 1, host_devices, 1, NULL, 0 };
+static const struct bundle_host host_asked = { "host.name", (UINT64_C(1) << 41) - 1, NULL, 0, asked, 1 };
 
 static void begin(void)
 {
@@ -313,8 +317,28 @@ START_TEST(host_without_resolv_conf_is_fine)
 }
 END_TEST
 
+START_TEST(devices_that_were_asked_for_come_with_their_rules)
+{
+	struct opt_host_config *h;
+	struct oci_resources *r;
+
+	begin();
+	h = options("{\"HostConfig\":{\"DeviceCgroupRules\":[\"c 1:* rw\"]}}",
+		    "{\"rootfs\":{\"type\":\"layers\"}}")->host;
+	ck_assert_int_eq(bundle_resources(h, &host_asked, arena, &r, &e), 0);
+	ck_assert_int_eq(r->devices[r->n_devices - 2].minor.v, 11);
+	ck_assert_str_eq(r->devices[r->n_devices - 2].access, "r");
+	ck_assert_int_eq(r->devices[r->n_devices - 1].major.v, 1);
+	ck_assert(!r->devices[r->n_devices - 1].minor.set);
+	h->device_cgroup_rules.v[0] = (char *)"c 1:3";
+	ck_assert_int_eq(bundle_resources(h, &host_asked, arena, &r, &e), -1);
+	ck_assert_str_eq(e.msg, "invalid device cgroup rule format: 'c 1:3'");
+}
+END_TEST
+
 UNIT_MAIN("bundle", plain_container, container_with_every_option, privileged_container, network_of_the_host, terminal,
 	  binds_are_read_as_docker_reads_them, two_binds_at_one_place_are_refused, nothing_to_run_is_refused,
 	  same_layer_twice_is_mounted_once, exec_inherits_from_its_container, exec_asks_for_its_own,
 	  exec_without_command_or_with_relative_place_is_refused, etc_files_name_the_container,
-	  host_without_resolv_conf_is_fine)
+	  host_without_resolv_conf_is_fine,
+	  devices_that_were_asked_for_come_with_their_rules)
