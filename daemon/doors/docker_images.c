@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * images/…: list, inspect, history, tag, delete, load; save is in docker_image_save.c.
+ * images/…: list, inspect, history, tag, delete, load; save is in docker_image_save.c, import in
+ * docker_image_import.c.
  *
  * Spec: Docker Engine API 1.51, ImageList, ImageInspect, ImageHistory, ImageTag, ImageDelete, ImageLoad
  */
@@ -377,6 +378,7 @@ static void images_load(struct request *r)
 static const struct route routes[] = {
 	{ "GET", "/images/json", 0, images_list },
 	{ "POST", "/images/load", ROUTE_BODY_STREAM, images_load },
+	{ "POST", "/images/create", ROUTE_BODY_STREAM, docker_image_create },
 	{ "GET", "/images/get", 0, docker_images_save },
 	{ "GET", "/images/{name...}/get", 0, docker_image_save },
 	{ "GET", "/images/{name...}/json", 0, images_inspect },

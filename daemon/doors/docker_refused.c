@@ -32,7 +32,6 @@ static const struct refused refused[] = {
 	{ "POST",   "/containers/prune",              "prune" },
 	{ "POST",   "/build",                         "build" },
 	{ "POST",   "/build/prune",                   "build" },
-	{ "POST",   "/images/create",                 "pull and import (use docker load)" },
 	{ "GET",    "/images/search",                 "search" },
 	{ "POST",   "/images/prune",                  "prune" },
 	{ "POST",   "/images/{name...}/push",         "push" },

@@ -86,6 +86,24 @@ void image_remove(struct engine *eng, const char *name, bool force, bool noprune
 typedef void (*image_progress_fn)(void *ctx, const char *line);
 void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, engine_done_fn done, void *ctx);
 
+/* A root file system as an image of one layer; all of it is copied */
+struct image_import {
+	const char *tag;             /* canonical reference; NULL: none */
+	const char *message;         /* the history's comment */
+	struct str_list changes;     /* instructions (oci/changes.h) */
+};
+
+/**
+ * image_import_open() - A file in the data root for what is to be imported; without a name, so it cannot stay behind
+ * @ret_fd: owned; for writing, then for image_import()
+ * Return: 0, or -1 with @e set
+ */
+int image_import_open(struct engine *eng, int *ret_fd, struct err *e);
+
+/* Import the tar in @body_fd (taken; from image_import_open()). @progress gets one line, the image's ID, before @done. */
+void image_import(struct engine *eng, int body_fd, const struct image_import *what, image_progress_fn progress,
+		  engine_done_fn done, void *ctx);
+
 /*
  * Save images as one archive (oci/archive_write.h), pulled in pieces of at most half a MiB. The images are held until
  * image_save_free(), which may be called at any time, also inside the callback.

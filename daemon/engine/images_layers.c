@@ -220,6 +220,14 @@ void load_layers_begin(struct load_op *op)
 	start_more(op);
 }
 
+void load_layers_given(struct load_op *op, const struct archive_layer *y, int64_t n_bytes)
+{
+	op->layers = arena_new_array(op->arena, struct layer_task, 1);
+	op->layers[0] = (struct layer_task){
+		.op = op, .layer = y, .arena = arena_new(), .bytes = n_bytes, .blob_fd = -1, .dir_fd = -1, .is_there = true };
+	op->n_layers = op->n_started = 1;
+}
+
 void load_layers_kill(struct load_op *op)
 {
 	for (size_t k = 0; k < op->n_layers; k++) {

@@ -17,8 +17,6 @@
 #include "oci/reference.h"
 #include "oci/store.h"
 
-static void load_finish(struct load_op *op);
-
 /* ---- life ---- */
 
 static void op_free(struct load_op *op)
@@ -32,6 +30,7 @@ static void op_free(struct load_op *op)
 		}
 	}
 	load_layers_free(op);
+	load_import_free(op);
 	close_fd(&op->archive_fd);
 	close_fd(&op->staging_fd);
 	arena_free(op->arena);
@@ -82,6 +81,8 @@ static void clean_work(void *ctx)
 
 	if (op->tmp_name[0])
 		store_tmp_remove(op->data_fd, op->tmp_name, &op->clean_err);
+	if (op->layer_tmp_name[0])
+		store_tmp_remove(op->data_fd, op->layer_tmp_name, &op->clean_err);
 }
 
 static void clean_done(void *ctx)
@@ -128,7 +129,7 @@ static void sweep_failed(struct load_op *op)
 	images_sweep(op->imgs, &digests);
 }
 
-static void load_finish(struct load_op *op)
+void load_finish(struct load_op *op)
 {
 	if (op->err.kind != ERR_NONE && op->is_task)
 		sweep_failed(op);
@@ -234,7 +235,11 @@ static void tell(struct load_op *op)
 		struct image *i = image_by_id(op->imgs->eng, from->id);
 
 		if (i)
-			image_event(i, "load", i->id);
+			image_event(i, op->import ? "import" : "load", i->id);
+		if (op->import) {
+			op->progress(op->ctx, from->id);
+			continue;
+		}
 		for (size_t t = 0; t < from->tags.n; t++) {
 			const char *shown = image_familiar(from->tags.v[t], op->arena);
 			const char *old = moved_from(op, from->tags.v[t]);
@@ -351,6 +356,10 @@ static void begin_task(void *ctx)
 
 	op->n_away--;
 	op->is_task = true;
+	if (op->import) {
+		load_import_begin(op);
+		return;
+	}
 	op->is_known = arena_new_array(op->arena, bool, n);
 	op->is_new = arena_new_array(op->arena, bool, n);
 	for (size_t i = 0; i < n; i++) {
@@ -361,6 +370,12 @@ static void begin_task(void *ctx)
 		image_ref(known);
 	}
 	load_layers_begin(op);
+}
+
+void load_queue(struct load_op *op)
+{
+	op->n_away++;   /* begin_task() takes it back: waiting in the queue */
+	images_task(op->imgs, begin_task, op);
 }
 
 /* On a worker */
@@ -387,8 +402,7 @@ static void on_staged(void *ctx, const struct err *err)
 		load_finish(op);
 		return;
 	}
-	op->n_away++;   /* begin_task() takes it back: waiting in the queue */
-	images_task(op->imgs, begin_task, op);
+	load_queue(op);
 }
 
 /* On a worker */
@@ -432,7 +446,7 @@ static void stage_done(void *ctx)
 	op->n_away++;
 }
 
-void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, engine_done_fn done, void *ctx)
+struct load_op *load_new(struct engine *eng, int fd, image_progress_fn progress, engine_done_fn done, void *ctx)
 {
 	struct load_op *op = xcalloc(1, sizeof(*op));
 
@@ -440,13 +454,20 @@ void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, 
 	op->arena = arena_new();
 	op->data_fd = eng->cfg.data_root_fd;
 	op->runtime_path = eng->cfg.runtime_path;
-	op->archive_fd = archive_fd;
+	op->archive_fd = fd;
 	op->staging_fd = -1;
 	op->progress = progress;
 	op->done = done;
 	op->ctx = ctx;
 	op->next = op->imgs->loads;
 	op->imgs->loads = op;
+	return op;
+}
+
+void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, engine_done_fn done, void *ctx)
+{
+	struct load_op *op = load_new(eng, archive_fd, progress, done, ctx);
+
 	op->n_away++;
 	loop_work(eng->loop, LOOP_JOB_SHORT, stage_work, stage_done, op);
 }

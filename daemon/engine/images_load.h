@@ -9,6 +9,7 @@
 #include "oci/archive.h"
 
 struct layer_task;
+struct load_import;
 
 struct moved_tag {
 	struct moved_tag *next;
@@ -23,6 +24,8 @@ struct load_op {
 	const char *runtime_path;    /* borrowed */
 	int archive_fd, staging_fd;
 	char tmp_name[64];           /* "": not made yet */
+	char layer_tmp_name[64];     /* of an import: its layer while it is unpacked; "": none */
+	struct load_import *import;  /* in the arena; NULL: an archive */
 	struct unpack_child *child;  /* while the archive is staged */
 	bool is_watched;             /* it is; before that it is its worker's */
 	unsigned n_away;             /* jobs, children, commits and the queue that will call back */
@@ -45,8 +48,17 @@ bool load_came_back(struct load_op *op);                     /* Return: true whe
 void load_fail(struct load_op *op, const struct err *err);   /* keeps the first error */
 void load_layers_ready(struct load_op *op);                  /* all are there, or err is set */
 
+struct load_op *load_new(struct engine *eng, int fd, image_progress_fn progress, engine_done_fn done, void *ctx);   /* Return: in the list of loads; takes @fd */
+void load_queue(struct load_op *op);                         /* wait for its turn to be the store's task */
+void load_finish(struct load_op *op);                        /* good or bad: clean up, then tell */
+
+/* ---- images_import.c ---- */
+void load_import_begin(struct load_op *op);                  /* its turn */
+void load_import_free(struct load_op *op);
+
 /* ---- images_layers.c ---- */
 void load_layers_begin(struct load_op *op);
+void load_layers_given(struct load_op *op, const struct archive_layer *y, int64_t n_bytes);   /* the only one, in place already */
 void load_layers_kill(struct load_op *op);
 void load_layers_free(struct load_op *op);
 int64_t load_layer_bytes(const struct load_op *op, const char *diff_id);   /* Return: its unpacked size */

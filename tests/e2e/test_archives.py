@@ -224,3 +224,89 @@ def test_save_goes_on_while_its_image_is_removed(k):
     with tarfile.open(fileobj=io.BytesIO(data)) as t:
         eq(sha256(t.extractfile("blobs/sha256/" + layer).read()), layer)
     eventually("the blob goes", lambda: not os.path.exists(f"{k.data_root}/blobs/sha256/{layer}"))
+
+
+# ---- import ---------------------------------------------------------------------------------------------
+
+def import_tar(k, data, *args):
+    """docker import; returns the ID"""
+    path = tempfile.mkdtemp(dir=k.dir) + "/root.tar"
+    with open(path, "wb") as f:
+        f.write(data)
+    return k.docker("import", *args[:-1], path, args[-1]).stdout.strip()
+
+
+def test_import_gives_an_image_of_one_layer(k):
+    layer = harness.busybox_layer()
+    image = import_tar(k, layer, "-c", 'CMD ["cat", "/www/index.html"]', "-c", "ENV A=1 B='x y'", "-c", "LABEL who=me",
+                       "-c", "EXPOSE 80", "-c", "WORKDIR /www", "-c", "USER 0", "-c", "STOPSIGNAL SIGINT", "imp:1")
+    got = k.api_json("GET", "/images/imp:1/json", want=200)
+    eq(got["Id"], image)
+    eq(got["RootFS"], {"Type": "layers", "Layers": ["sha256:" + sha256(layer)]})
+    eq(got["Comment"], "Imported from -")
+    eq(got["Config"]["Cmd"], ["cat", "/www/index.html"])
+    eq(got["Config"]["Env"], ["A=1", "B=x y"])
+    eq(got["Config"]["Labels"], {"who": "me"})
+    eq(got["Config"]["WorkingDir"], "/www")
+    (step,) = k.api_json("GET", "/images/imp:1/history", want=200)
+    eq(step["Comment"], "Imported from -")
+    eq(k.docker("run", "--rm", "--network", "none", "imp:1").stdout, "hello from kiln\n")
+    eq(k.docker("run", "--rm", "--network", "none", "imp:1", "sh", "-c", "echo $A:$B:$PWD").stdout, "1:x y:/www\n")
+
+
+def test_import_of_packed_tars(k):
+    need("zstd")
+    layer = harness.busybox_layer()
+    zstd = subprocess.run(["zstd", "-c", "-q"], input=layer, capture_output=True, check=True).stdout
+    for n, data in enumerate([gzip.compress(layer), zstd]):
+        import_tar(k, data, "-m", "mine", f"imp:packed{n}")
+        got = k.api_json("GET", f"/images/imp:packed{n}/json", want=200)
+        eq(got["RootFS"]["Layers"], ["sha256:" + sha256(layer)])
+        eq(got["Comment"], "mine")
+        eq(sha256(data) in blobs_of(save(k, f"imp:packed{n}")), True, "the blob is what came")
+        eq(k.docker("run", "--rm", "--network", "none", f"imp:packed{n}", "echo", "ok").stdout, "ok\n")
+
+
+def test_import_from_stdin_without_a_name(k):
+    image = k.docker("import", "-", input=harness.busybox_layer()).stdout.strip()
+    eq(k.api_json("GET", f"/images/{image}/json", want=200)["RepoTags"], [])
+    k.docker("rmi", image)
+
+
+def test_import_saves_and_loads_again(own):
+    own.start()
+    image = import_tar(own, harness.busybox_layer(), "imp:again")
+    path = save(own, "imp:again")
+    own.docker("rmi", "imp:again")
+    load_file(own, path)
+    eq(own.api_json("GET", "/images/imp:again/json", want=200)["Id"], image)
+
+
+def test_import_refuses_by_name(own):
+    own.start()
+    root = harness.busybox_layer()
+
+    def refused(query, status, text, body=root):
+        got = own.api("POST", "/images/create?" + query, body)
+        has(json.loads(got[-1])["message"], text)
+        eq(got[0], status)
+
+    refused("fromImage=busybox&tag=latest", 501, "pull is refused", b"")
+    refused("fromSrc=http://127.0.0.1/x.tar", 501, "import is refused from anywhere but", b"")
+    refused("fromSrc=-&changes=RUN+true", 501, "RUN is not a valid change command")
+    refused("fromSrc=-&changes=ENV+x", 400, "ENV: expected name=value")
+    refused("fromSrc=-&repo=UPPER", 400, "invalid reference format")
+    refused("fromSrc=-&platform=linux/s390x", 501, "platform")
+    refused("fromSrc=-&repo=bad:1", 400, "", b"this is no tar" * 100)
+    eq(own.docker("images", "-aq").stdout, "")
+    eventually("nothing is left", lambda: not any(os.listdir(f"{own.data_root}/{d}") for d in ("tmp", "layers", "blobs/sha256")))
+
+
+def test_import_that_is_cut_off_leaves_nothing(own):
+    own.start()
+    sock = own.connect()
+    sock.sendall(b"POST /images/create?fromSrc=-&repo=cut:1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + harness.busybox_layer()[:4096])
+    sock.close()
+    eq(own.api("GET", "/_ping")[0], 200)
+    eventually("nothing is left", lambda: not any(os.listdir(f"{own.data_root}/{d}") for d in ("tmp", "layers", "blobs/sha256")))
+    eq(own.docker("images", "-aq").stdout, "")
