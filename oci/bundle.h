@@ -13,13 +13,14 @@
 #include "oci/launch.h"
 #include "oci/options.h"
 
-/* One -v /host:/container[:options]. The N-th of HostConfig.Binds is mount source "fd:N" */
+/* One -v /host:/container[:options], or a --mount of type bind. The N-th of bundle_binds() is mount source "fd:N" */
 struct bundle_bind {
 	char *source;            /* absolute, cleaned */
 	char *target;            /* absolute, cleaned, not "/" */
 	bool readonly;
 	bool is_recursive;       /* false: only the mount itself (option "bind") */
 	char *propagation;       /* "rprivate" when nothing was said */
+	bool must_exist;         /* false: the source is made as a directory when it is missing */
 };
 
 /* A device that was asked for, as the host has it */

@@ -5,7 +5,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "oci/bundle.h"
+#include "oci/bundle_parts.h"
 
 #define BINDS_MAX     60     /* descriptors that travel in one message, less the launch's own */
 #define BIND_TEXT_MAX 8192
@@ -92,43 +92,64 @@ int bundle_parse_bind(const char *text, struct arena *a, struct bundle_bind *ret
 	return 0;
 }
 
-static int check_duplicates(const struct bundle_bind *binds, size_t n, const struct str_map *tmpfs, struct err *e)
+/* Where everything of the user's goes, binds first */
+static int collect_targets(const struct opt_host_config *h, const struct bundle_bind *binds, size_t n, struct arena *a,
+			   struct str_list *ret, struct err *e)
 {
+	struct str_list l = { arena_new_array(a, char *, n + h->tmpfs.n + h->n_mounts + 1), 0 };
+
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < i; k++)
-			if (str_eq(binds[i].target, binds[k].target))
-				return err_set(e, ERR_INVALID, "Duplicate mount point: %.200s", binds[i].target);
-	for (size_t i = 0; i < tmpfs->n; i++) {
-		AUTO_FREE char *target = path_clean(tmpfs->v[i].key);
+		l.v[l.n++] = binds[i].target;
+	for (size_t i = 0; i < h->tmpfs.n; i++) {
+		char *target = clean_copy(h->tmpfs.v[i].key, a);
 
 		if (target[0] != '/')
 			return err_set(e, ERR_INVALID, "invalid mount path: '%.200s' mount path must be absolute",
-				       tmpfs->v[i].key);
+				       h->tmpfs.v[i].key);
 		if (str_eq(target, "/"))
 			return err_set(e, ERR_INVALID, "invalid specification: destination can't be '/'");
-		for (size_t k = 0; k < n; k++)
-			if (str_eq(target, binds[k].target))
-				return err_set(e, ERR_INVALID, "Duplicate mount point: %.200s", target);
+		l.v[l.n++] = target;
 	}
+	for (size_t i = 0; i < h->n_mounts; i++)
+		if (str_eq(h->mounts[i].type, "tmpfs"))
+			l.v[l.n++] = clean_copy(h->mounts[i].target, a);
+	*ret = l;
+	return 0;
+}
+
+static int check_duplicates(const struct str_list *targets, struct err *e)
+{
+	for (size_t i = 0; i < targets->n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(targets->v[i], targets->v[k]))
+				return err_set(e, ERR_INVALID, "Duplicate mount point: %.200s", targets->v[i]);
 	return 0;
 }
 
 int bundle_binds(const struct container_options *o, struct arena *a, struct bundle_bind **ret,
 		 size_t *ret_n, struct err *e)
 {
-	const struct str_list *texts = &o->host->binds;
+	const struct opt_host_config *h = o->host;
 	struct bundle_bind *binds = NULL;
+	struct str_list targets = {0};
+	size_t n = 0;
+	bool is_bind;
 
-	if (texts->n > BINDS_MAX || o->host->tmpfs.n > BINDS_MAX)
+	if (h->binds.n > BINDS_MAX || h->tmpfs.n > BINDS_MAX || h->n_mounts > BINDS_MAX - h->binds.n)
 		return err_set(e, ERR_INVALID, "more than %d mounts", BINDS_MAX);
-	if (texts->n > 0)
-		binds = arena_new_array(a, struct bundle_bind, texts->n);
-	for (size_t i = 0; i < texts->n; i++)
-		if (bundle_parse_bind(texts->v[i], a, &binds[i], e) < 0)
+	if (h->binds.n + h->n_mounts > 0)
+		binds = arena_new_array(a, struct bundle_bind, h->binds.n + h->n_mounts);
+	for (; n < h->binds.n; n++)
+		if (bundle_parse_bind(h->binds.v[n], a, &binds[n], e) < 0)
 			return -1;
-	if (check_duplicates(binds, texts->n, &o->host->tmpfs, e) < 0)
+	for (size_t i = 0; i < h->n_mounts; i++) {
+		if (bundle_mount_bind(&h->mounts[i], a, &binds[n], &is_bind, e) < 0)
+			return -1;
+		n += is_bind;
+	}
+	if (collect_targets(h, binds, n, a, &targets, e) < 0 || check_duplicates(&targets, e) < 0)
 		return -1;
-	*ret = binds;
-	*ret_n = texts->n;
+	*ret = n > 0 ? binds : NULL;
+	*ret_n = n;
 	return 0;
 }

@@ -60,6 +60,19 @@ static int add_tmpfs(struct mount_list *l, const struct str_map *tmpfs, struct a
 	return 0;
 }
 
+static int add_tmpfs_mounts(struct mount_list *l, const struct opt_host_config *h, struct arena *a, struct err *e)
+{
+	for (size_t i = 0; i < h->n_mounts; i++) {
+		AUTO_FREE char *target = path_clean(h->mounts[i].target);
+
+		if (str_eq(h->mounts[i].type, "tmpfs") &&
+		    bundle_mount_tmpfs(&h->mounts[i], a,
+				       &add(l, arena_strdup(a, target), "tmpfs", arena_strdup(a, "tmpfs"))->options, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static bool has_destination(const struct mount_list *l, size_t n, const char *destination)
 {
 	for (size_t i = 0; i < n; i++)
@@ -169,9 +182,9 @@ int bundle_mounts(const struct bundle_input *in, struct arena *a, struct oci_mou
 
 	if (bundle_binds(in->options, a, &binds, &n, e) < 0)
 		return -1;
-	user.v = arena_new_array(a, struct oci_mount, n + h->tmpfs.n + 3);
+	user.v = arena_new_array(a, struct oci_mount, n + h->tmpfs.n + h->n_mounts + 3);
 	add_binds(&user, binds, n, a);
-	if (add_tmpfs(&user, &h->tmpfs, a, e) < 0)
+	if (add_tmpfs(&user, &h->tmpfs, a, e) < 0 || add_tmpfs_mounts(&user, h, a, e) < 0)
 		return -1;
 	add_etc(&user, in, a);
 	sort_by_depth(&user);

@@ -17,6 +17,23 @@ int bundle_mounts(const struct bundle_input *in, struct arena *a, struct oci_mou
 		  struct err *e);
 
 /**
+ * bundle_mount_bind() - Check one of HostConfig.Mounts and, when it is a bind, read it
+ * @ret: written when *@ret_is_bind
+ * @e:   ERR_INVALID "invalid mount config for type …"; ERR_UNSUPPORTED for volumes
+ * Return: 0, or -1 with @e set
+ */
+int bundle_mount_bind(const struct opt_mount *m, struct arena *a, struct bundle_bind *ret, bool *ret_is_bind,
+		      struct err *e);
+
+/**
+ * bundle_mount_tmpfs() - The mount options of one of HostConfig.Mounts, which is a checked tmpfs
+ * @ret: in @a
+ * @e:   as options_tmpfs_options()
+ * Return: 0, or -1 with @e set
+ */
+int bundle_mount_tmpfs(const struct opt_mount *m, struct arena *a, struct str_list *ret, struct err *e);
+
+/**
  * bundle_env() - Docker's variables, overridden by those of the container and then of the exec
  * @extra: of an exec; NULL: none. "K" alone removes K
  * Return: in @a

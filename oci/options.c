@@ -71,6 +71,34 @@ static const struct jfield device_fields[] = {
 };
 static const struct jschema device_schema = J_SCHEMA_FOLD(struct opt_device, "HostConfig.Devices", device_fields);
 
+static const struct jfield mount_bind_fields[] = {
+	J_STRING(struct opt_mount_bind, propagation, "Propagation", O),
+	J_BOOLEAN(struct opt_mount_bind, non_recursive, "NonRecursive", O),
+	J_BOOLEAN(struct opt_mount_bind, create_mountpoint, "CreateMountpoint", O),
+	J_BOOLEAN(struct opt_mount_bind, read_only_non_recursive, "ReadOnlyNonRecursive", O),
+	J_BOOLEAN(struct opt_mount_bind, read_only_force_recursive, "ReadOnlyForceRecursive", O),
+};
+static const struct jschema mount_bind_schema =
+	J_SCHEMA_FOLD(struct opt_mount_bind, "HostConfig.Mounts.BindOptions", mount_bind_fields);
+
+static const struct jfield mount_tmpfs_fields[] = {
+	J_I64(struct opt_mount_tmpfs, size_bytes, "SizeBytes", O),
+	J_U32(struct opt_mount_tmpfs, mode, "Mode", O),
+};
+static const struct jschema mount_tmpfs_schema =
+	J_SCHEMA_FOLD(struct opt_mount_tmpfs, "HostConfig.Mounts.TmpfsOptions", mount_tmpfs_fields);
+
+static const struct jfield mount_fields[] = {
+	J_STRING(struct opt_mount, type, "Type", J_REQUIRED),
+	J_STRING(struct opt_mount, source, "Source", O),
+	J_STRING(struct opt_mount, target, "Target", 0),
+	J_BOOLEAN(struct opt_mount, readonly, "ReadOnly", O),
+	J_STRING(struct opt_mount, consistency, "Consistency", O),
+	J_OBJECT(struct opt_mount, bind, "BindOptions", &mount_bind_schema, O),
+	J_OBJECT(struct opt_mount, tmpfs, "TmpfsOptions", &mount_tmpfs_schema, O),
+};
+static const struct jschema mount_schema = J_SCHEMA_FOLD(struct opt_mount, "HostConfig.Mounts", mount_fields);
+
 static const struct jfield host_config_fields[] = {
 	J_STRINGS(struct opt_host_config, binds, "Binds", N),
 	J_OBJECT(struct opt_host_config, log_config, "LogConfig", &log_config_schema, 0),
@@ -83,6 +111,7 @@ static const struct jfield host_config_fields[] = {
 	J_BOOLEAN(struct opt_host_config, privileged, "Privileged", 0),
 	J_BOOLEAN(struct opt_host_config, readonly_rootfs, "ReadonlyRootfs", 0),
 	J_STRINGS(struct opt_host_config, security_opt, "SecurityOpt", N),
+	J_ARRAY(struct opt_host_config, mounts, n_mounts, "Mounts", &mount_schema, O),
 	J_MAP(struct opt_host_config, tmpfs, "Tmpfs", O),
 	J_I64(struct opt_host_config, shm_size_bytes, "ShmSize", 0),
 	J_I64(struct opt_host_config, memory_bytes, "Memory", 0),

@@ -64,6 +64,27 @@ struct opt_device {
 	char *cgroup_permissions;        /* of "rwm"; "": all */
 };
 
+struct opt_mount_bind {
+	char *propagation;
+	bool non_recursive, create_mountpoint;
+	bool read_only_non_recursive;    /* refused */
+	bool read_only_force_recursive;  /* always so */
+};
+
+struct opt_mount_tmpfs {
+	int64_t size_bytes;
+	uint32_t mode;
+};
+
+struct opt_mount {
+	char *type;                      /* "bind", "tmpfs" */
+	char *source, *target;
+	bool readonly;
+	char *consistency;               /* of other systems: without effect */
+	struct opt_mount_bind *bind;
+	struct opt_mount_tmpfs *tmpfs;
+};
+
 struct opt_host_config {
 	struct str_list binds;           /* "/host:/container[:ro|rw|...]" */
 	char *network_mode;              /* "default", "bridge", "none", "host" */
@@ -73,6 +94,8 @@ struct opt_host_config {
 	struct str_list cap_add, cap_drop;   /* "NET_ADMIN", "CAP_NET_ADMIN", "ALL" */
 	bool privileged;
 	bool readonly_rootfs;
+	struct opt_mount *mounts;
+	size_t n_mounts;
 	struct str_map tmpfs;            /* path -> mount options */
 	struct opt_bool init;
 	int64_t memory_bytes;            /* 0: no limit */

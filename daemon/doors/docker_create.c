@@ -53,7 +53,6 @@ const struct refused_field docker_refused_fields[] = {
 	{ "HostConfig.KernelMemoryTCP",     "",                 LATER },
 	{ "HostConfig.Links",               "",                 NETWORKS },
 	{ "HostConfig.MaskedPaths",         "!",                "the masked paths are fixed; --privileged has none" },
-	{ "HostConfig.Mounts",              "",                 "use -v for binds and --tmpfs" },
 	{ "HostConfig.PidMode",             "\"private\"",      "containers have a pid namespace of their own" },
 	{ "HostConfig.PortBindings",        "",                 "publishing ports: " NETWORKS },
 	{ "HostConfig.PublishAllPorts",     "",                 "publishing ports: " NETWORKS },
@@ -198,6 +197,9 @@ static bool has_mount(const struct opt_host_config *h, const char *place)
 			return true;
 	for (size_t i = 0; i < h->tmpfs.n; i++)
 		if (is_place(h->tmpfs.v[i].key, place))
+			return true;
+	for (size_t i = 0; i < h->n_mounts; i++)
+		if (h->mounts[i].target && is_place(h->mounts[i].target, place))
 			return true;
 	return false;
 }

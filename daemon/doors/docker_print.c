@@ -124,24 +124,34 @@ static void print_graph_driver(struct jw *w, const struct container *c)
 	jw_obj_end(w);
 }
 
+static void print_mount(struct jw *w, const char *type, const struct bundle_bind *b)
+{
+	jw_obj(w, NULL);
+	jw_str(w, "Type", type);
+	jw_str(w, "Source", b->source);
+	jw_str(w, "Destination", b->target);
+	jw_str(w, "Mode", b->readonly && !b->must_exist ? "ro" : "");
+	jw_bool(w, "RW", !b->readonly);
+	jw_str(w, "Propagation", b->propagation);
+	jw_obj_end(w);
+}
+
 static void print_mounts(struct jw *w, const struct container *c)
 {
-	jw_arr(w, "Mounts");
-	for (size_t i = 0; i < c->opt->host->binds.n; i++) {
-		AUTO_ARENA struct arena *a = arena_new();
-		struct bundle_bind b = {0};
+	const struct opt_host_config *h = c->opt->host;
+	AUTO_ARENA struct arena *a = arena_new();
+	struct bundle_bind *binds = NULL;
+	size_t n = 0;
 
-		if (bundle_parse_bind(c->opt->host->binds.v[i], a, &b, ERR_IGNORED) < 0)
-			continue;
-		jw_obj(w, NULL);
-		jw_str(w, "Type", "bind");
-		jw_str(w, "Source", b.source);
-		jw_str(w, "Destination", b.target);
-		jw_str(w, "Mode", b.readonly ? "ro" : "");
-		jw_bool(w, "RW", !b.readonly);
-		jw_str(w, "Propagation", b.propagation);
-		jw_obj_end(w);
-	}
+	jw_arr(w, "Mounts");
+	bundle_binds(c->opt, a, &binds, &n, ERR_IGNORED);
+	for (size_t i = 0; i < n; i++)
+		print_mount(w, "bind", &binds[i]);
+	for (size_t i = 0; i < h->n_mounts; i++)
+		if (str_eq(h->mounts[i].type, "tmpfs"))
+			print_mount(w, "tmpfs", &(struct bundle_bind){ .target = h->mounts[i].target,
+								       .readonly = h->mounts[i].readonly,
+								       .must_exist = true });
 	jw_arr_end(w);
 }
 

@@ -36,6 +36,9 @@ static int make_missing(const struct bundle_bind *b, struct err *e)
 
 	if (stat(b->source, &st) == 0)
 		return 0;
+	if (errno == ENOENT && b->must_exist)
+		return err_set(e, ERR_INVALID,
+			       "invalid mount config for type \"bind\": bind source path does not exist: %.300s", b->source);
 	if (errno != ENOENT)
 		return err_sys(e, "bind source path '%s'", b->source);
 	if (path_mkdirs(AT_FDCWD, b->source, 0755, e) < 0)
@@ -61,6 +64,16 @@ static int bind_open(const struct bundle_bind *b, int *ret_fd, struct err *e)
 	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr) < 0)
 		return err_sys(e, "bind source path '%s': set its mount's attributes", b->source);
 	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int binds_check(const struct bundle_bind *binds, size_t n, struct err *e)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < n; i++)
+		if (binds[i].must_exist && stat(binds[i].source, &st) < 0 && errno == ENOENT)
+			return make_missing(&binds[i], e);
 	return 0;
 }
 

@@ -11,6 +11,13 @@
 #include "oci/bundle.h"
 
 /**
+ * binds_check() - Is there what must be there already at create (--mount)?
+ * @e: ERR_INVALID "invalid mount config for type "bind": bind source path does not exist: …"
+ * Return: 0, or -1 with @e set
+ */
+int binds_check(const struct bundle_bind *binds, size_t n, struct err *e);
+
+/**
  * binds_open() - Open all sources of a container
  * @binds:   borrows
  * @ret_fds: @n descriptors, owned; on failure all are -1

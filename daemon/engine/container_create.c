@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "daemon/engine/binds.h"
 #include "daemon/engine/container_impl.h"
 #include "daemon/engine/container_record.h"
 #include "daemon/engine/health.h"
@@ -158,8 +159,13 @@ static int make_dir(const struct create_op *op, struct err *e)
 
 static void make_work(void *ctx)
 {
+	AUTO_ARENA struct arena *a = arena_new();
 	struct create_op *op = ctx;
+	struct bundle_bind *binds;
+	size_t n;
 
+	if (bundle_binds(op->opt, a, &binds, &n, &op->err) < 0 || binds_check(binds, n, &op->err) < 0)
+		return;
 	if (make_dir(op, &op->err) < 0)
 		err_wrap(&op->err, "make the directory of container %.12s", op->id);
 }
@@ -209,7 +215,7 @@ static void make_done(void *ctx)
 		return;
 	}
 	json_emit(&container_options_schema, c->opt, &options);
-	container_record_emit(c, 0, false, &runtime);
+	container_record_emit(c, &(struct record_intent){ 0 }, &runtime);
 	row = (struct state_container){ .id = c->id,
 					.name = c->name,
 					.image_id = c->image_id,

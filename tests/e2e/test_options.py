@@ -319,7 +319,7 @@ DONE = {
     "--sysctl": ["net.core.somaxconn=5"], "--ulimit": ["nofile=10"], "--cpu-period": ["100000"], "--cpu-quota": ["50000"],
     "--cpu-shares": ["512"], "--cpuset-mems": ["0"], "--memory-reservation": ["32m"], "--memory-swap": ["-1"],
     "--oom-kill-disable": None, "--memory-swappiness": ["60"], "--device": ["/dev/null"],
-    "--device-cgroup-rule": ["c 1:3 r"],
+    "--device-cgroup-rule": ["c 1:3 r"], "--mount": ["type=bind,src=/tmp,dst=/t"],
 }
 REFUSED = {
     "--add-host": ["a:1.2.3.4"], "--blkio-weight": ["100"], "--blkio-weight-device": ["/dev/null:100"],
@@ -329,7 +329,7 @@ REFUSED = {
     "--device-write-bps": ["/dev/null:1mb"], "--device-write-iops": ["/dev/null:10"], "--dns": ["1.1.1.1"], "--dns-option": ["x"],
     "--dns-search": ["x"], "--gpus": ["all"], "--ip": ["1.2.3.4"], "--ip6": ["::2"],
     "--link": ["x"], "--link-local-ip": ["1.2.3.4"], "--log-opt": ["max-size=1m"], "--mac-address": ["02:00:00:00:00:01"],
-    "--mount": ["type=bind,src=/tmp,dst=/t"],
+   
     "--network-alias": ["x"], "--pid": ["host"], "--publish": ["80:80"],
     "--publish-all": None, "--storage-opt": ["size=1g"],
     "--cpu-count": ["1"], "--cpu-percent": ["50"], "--io-maxbandwidth": ["1m"], "--io-maxiops": ["10"],

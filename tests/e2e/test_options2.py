@@ -182,3 +182,36 @@ def test_option_device_cgroup_rule(k):
     has(p.stderr, "No such device or address")   # allowed, and nothing there
     for bad in ("c 1:3", "x 1:3 r", "c 1:3 rq", "c 1:3 r ", "c *:9999999999 r"):
         has(create(k, want=400, DeviceCgroupRules=[bad])["message"], f"invalid device cgroup rule format: '{bad}'")
+
+
+def test_option_mount_bind(k):
+    with tempfile.TemporaryDirectory(dir=k.dir) as d:
+        with open(d + "/f", "w") as f:
+            f.write("from the host\n")
+        eq(sh(k, "--mount", f"type=bind,src={d},dst=/m", cmd="cat /m/f; touch /m/g"), "from the host\n")
+        eq(sorted(os.listdir(d)), ["f", "g"])
+        p = k.run("--rm", "--mount", f"type=bind,src={d},dst=/m,readonly", "--", "touch", "/m/x", check=False)
+        has(p.stderr, "Read-only file system")
+        cid = create(k, Mounts=[{"Type": "bind", "Source": d, "Target": "/m", "ReadOnly": True, "BindOptions": {"Propagation": "rslave"}}])["Id"]
+        eq(k.inspect(cid)["Mounts"], [{"Type": "bind", "Source": d, "Destination": "/m", "Mode": "", "RW": False, "Propagation": "rslave"}])
+        k.docker("start", cid)
+        refused(k, "--mount", f"type=bind,src={d}/missing,dst=/m", why=f'invalid mount config for type "bind": bind source path does not exist: {d}/missing')
+        eq(create(k, want=400, Mounts=[{"Type": "bind", "Source": d + "/no", "Target": "/m"}])["message"],
+           f'invalid mount config for type "bind": bind source path does not exist: {d}/no')
+        eq(sorted(os.listdir(d)), ["f", "g"])
+        for mount, why in (({"Source": d, "Target": ""}, "field Target must not be empty"), ({"Source": "", "Target": "/m"}, "field Source must not be empty"),
+                           ({"Source": d, "Target": "/"}, "destination can't be '/'"), ({"Source": d, "Target": "m"}, "mount path must be absolute"),
+                           ({"Source": d, "Target": "/m", "BindOptions": {"Propagation": "x"}}, "invalid propagation mode: x")):
+            has(create(k, want=400, Mounts=[{"Type": "bind", **mount}])["message"], why)
+        has(create(k, want=400, Binds=[f"{d}:/m"], Mounts=[{"Type": "bind", "Source": d, "Target": "/m/"}])["message"], "Duplicate mount point: /m")
+    has(create(k, want=501, Mounts=[{"Type": "volume", "Target": "/m"}])["message"], "there are no volumes yet")
+
+
+def test_option_mount_tmpfs(k):
+    out = sh(k, "--mount", "type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=1770", cmd="grep ' /t ' /proc/mounts; stat -c %a /t")
+    has(out, "tmpfs /t tmpfs rw,nosuid,nodev,noexec")
+    has(out, "size=1024k")
+    has(out, "1770\n")
+    eq(k.inspect(create(k, Mounts=[{"Type": "tmpfs", "Target": "/t"}])["Id"])["Mounts"],
+       [{"Type": "tmpfs", "Source": "", "Destination": "/t", "Mode": "", "RW": True, "Propagation": ""}])
+    has(create(k, want=400, Mounts=[{"Type": "tmpfs", "Source": "/x", "Target": "/t"}])["message"], "field Source must not be specified")
