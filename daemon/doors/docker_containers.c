@@ -218,6 +218,7 @@ static void handle_kill(struct request *r)
 	struct container *c = door_container(r);
 	const char *name = request_query(r, "signal");
 	int signo = SIGKILL;
+	struct pending *p;
 	struct err e = {0};
 
 	if (!c)
@@ -226,12 +227,11 @@ static void handle_kill(struct request *r)
 		reply_error_status(r, 400, "invalid signal: %.32s", name);
 		return;
 	}
-	if (container_kill(c, signo, &e) < 0)
-		reply_error(r, &e);
+	p = pending_new(r);
+	if (container_kill(c, signo, signo == SIGKILL ? NULL : pending_reply_204, p, &e) < 0)
+		pending_reply_204(p, &e);
 	else if (signo == SIGKILL)
-		container_wait(c, WAIT_NOT_RUNNING, killed, pending_new(r));
-	else
-		reply_empty(r, 204);
+		container_wait(c, WAIT_NOT_RUNNING, killed, p);
 }
 
 static void handle_remove(struct request *r)

@@ -272,6 +272,15 @@ static void adopt_live(struct asked *a)
 	}
 }
 
+/* A stop that the kilnd before had in hand, with the time-out that is the container's own: nobody waits any more. */
+static void go_on_stopping(struct container *c)
+{
+	if (!c->priv->is_stopping || !ct_is_live(c->state))
+		return;
+	c->priv->is_stopping = false;
+	container_stop_live(c, 0, INT64_MIN);
+}
+
 /* Its end was committed, but its monitor was not released: the next run waits for that. */
 static void release_first(struct asked *a)
 {
@@ -333,10 +342,12 @@ static void adopt_each(struct engine *eng)
 	}
 	await_answers(all, n);
 	for (i = 0; i < n; i++) {
-		if (ct_is_live(all[i].c->state))
+		if (ct_is_live(all[i].c->state)) {
 			adopt_live(&all[i]);
-		else
+			go_on_stopping(all[i].c);
+		} else {
 			adopt_idle(&all[i]);
+		}
 		close_fd(&all[i].fd);
 		close_fd(&all[i].pidfd);
 	}
@@ -348,6 +359,7 @@ static void adopt_each(struct engine *eng)
 static int load_row(struct engine *eng, const struct state_container *row, struct err *e)
 {
 	struct arena *a = arena_new();
+	struct record_intent intent;
 	struct container *c;
 	void *opt;
 
@@ -358,11 +370,13 @@ static int load_row(struct engine *eng, const struct state_container *row, struc
 		return e->kind ? -1 : err_set(e, ERR_INVALID, "options are incomplete");
 	}
 	c = container_new(eng, a, row->id, row->name, row->image_id, opt, row->created_wall_ns);
-	if (container_record_parse(row->runtime, c, &c->priv->backoff_ms, &c->priv->wants_start,
-				   e) < 0) {
+	if (container_record_parse(row->runtime, c, &intent, e) < 0) {
 		container_free(c);
 		return -1;
 	}
+	c->priv->backoff_ms = intent.backoff_ms;
+	c->priv->wants_start = intent.wants_start;
+	c->priv->is_stopping = intent.is_stopping && ct_is_live(c->state);
 	c->is_restarting = c->state == CT_RESTARTING;
 	c->is_removing = c->state == CT_REMOVING;
 	c->is_dead = c->state == CT_DEAD;

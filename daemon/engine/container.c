@@ -185,6 +185,7 @@ static void set_state(struct container *c, enum ct_state next)
 struct saving {
 	struct container *c;
 	state_done_fn then;
+	struct call *answers;
 };
 
 static void on_saved(void *ctx, const struct err *err)
@@ -192,6 +193,8 @@ static void on_saved(void *ctx, const struct err *err)
 	struct saving *s = ctx;
 	struct container *c = s->c;
 	state_done_fn then = s->then;
+	struct call *answers = s->answers;
+	const struct err none = { 0 };
 
 	free(s);
 	c->eng->has_commit_failed = err->kind != ERR_NONE;
@@ -199,18 +202,34 @@ static void on_saved(void *ctx, const struct err *err)
 		log_err("container '%s': commit its state: %s", c->name, err->msg);
 	if (then)
 		then(c, err);
+	call_answer(&answers, &none, true); /* a lost store is logged, and costs no container */
 }
 
-void container_save(struct container *c, state_done_fn then)
+static void save(struct container *c, state_done_fn then, struct call *answers)
 {
 	AUTO_STRBUF struct strbuf text = { 0 };
 	struct state_batch *b = state_batch_new(c->eng->state);
 	struct saving *s = xcalloc(1, sizeof *s);
+	const struct record_intent intent = {
+		.backoff_ms = c->priv->backoff_ms,
+		.is_stopping = c->priv->is_stopping,
+		.wants_start = c->priv->wants_start,
+	};
 
-	*s = (struct saving){ .c = c, .then = then };
-	container_record_emit(c, c->priv->backoff_ms, c->priv->wants_start, &text);
+	*s = (struct saving){ .c = c, .then = then, .answers = answers };
+	container_record_emit(c, &intent, &text);
 	state_put_container_runtime(b, c->id, strbuf_cstr(&text));
 	later_commit(c->eng, b, on_saved, free, s);
+}
+
+void container_save(struct container *c, state_done_fn then)
+{
+	save(c, then, NULL);
+}
+
+void container_save_and_answer(struct container *c, struct call *answers)
+{
+	save(c, NULL, answers);
 }
 
 int container_apply(struct container *c, enum ct_event ev, state_done_fn then, struct err *e)

@@ -144,11 +144,12 @@ void container_stop(struct container *c, int signo, int64_t timeout_sec, contain
 void container_restart(struct container *c, int signo, int64_t timeout_sec, engine_done_fn done, void *ctx);
 
 /**
- * container_kill() - Send a signal to its first process
+ * container_kill() - Send a signal to its first process; @done (may be NULL) when what follows from it is kept:
+ * SIGKILL and its own stop signal stop it by hand
  * @e: ERR_CONFLICT it does not run
- * Return: 0, or -1 with @e set
+ * Return: 0, or -1 with @e set and @done not called
  */
-int  container_kill(struct container *c, int signo, struct err *e);
+int container_kill(struct container *c, int signo, engine_done_fn done, void *ctx, struct err *e);
 
 /**
  * container_remove() - Remove it with all that it wrote; @done when nothing is left

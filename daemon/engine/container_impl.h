@@ -116,6 +116,8 @@ int container_apply(struct container *c, enum ct_event ev, state_done_fn then, s
  * Return: nothing
  */
 void container_save(struct container *c, state_done_fn then);
+/* The same, and then answer those calls: what is acknowledged is kept. */
+void container_save_and_answer(struct container *c, struct call *answers);
 
 /* Publish an event of the container; up to two attributes more than image, name and labels (NULL: none). */
 void container_event(struct container *c, const char *action, const char *key, const char *value);

@@ -6,7 +6,7 @@
 
 struct record {
 	char *state;
-	bool wants_running, wants_start;
+	bool wants_running, wants_start, is_stopping;
 	bool was_stopped_by_hand, has_started_once, is_oom_killed;
 	int64_t exit_code;
 	char *error;
@@ -20,6 +20,7 @@ static const struct jfield record_fields[] = {
 	J_STRING(struct record, state, "state", J_REQUIRED),
 	J_BOOLEAN(struct record, wants_running, "wantsRunning", J_OMIT_EMPTY),
 	J_BOOLEAN(struct record, wants_start, "wantsStart", J_OMIT_EMPTY),
+	J_BOOLEAN(struct record, is_stopping, "stopping", J_OMIT_EMPTY),
 	J_BOOLEAN(struct record, was_stopped_by_hand, "stoppedByHand", J_OMIT_EMPTY),
 	J_BOOLEAN(struct record, has_started_once, "startedOnce", J_OMIT_EMPTY),
 	J_BOOLEAN(struct record, is_oom_killed, "oomKilled", J_OMIT_EMPTY),
@@ -35,13 +36,14 @@ static const struct jfield record_fields[] = {
 static const struct jschema record_schema =
 	J_SCHEMA(struct record, "container record", record_fields);
 
-void container_record_emit(const struct container *c, uint64_t backoff_ms, bool wants_start,
+void container_record_emit(const struct container *c, const struct record_intent *intent,
 			   struct strbuf *out)
 {
 	const struct record r = {
 		.state = (char *)(uintptr_t)ct_state_name(c->state),
 		.wants_running = c->wants_running,
-		.wants_start = wants_start,
+		.wants_start = intent->wants_start,
+		.is_stopping = intent->is_stopping,
 		.was_stopped_by_hand = c->was_stopped_by_hand,
 		.has_started_once = c->has_started_once,
 		.is_oom_killed = c->is_oom_killed,
@@ -50,7 +52,7 @@ void container_record_emit(const struct container *c, uint64_t backoff_ms, bool 
 		.started_wall_ns = c->started_wall_ns,
 		.finished_wall_ns = c->finished_wall_ns,
 		.restart_count = c->restart_count,
-		.backoff_ms = backoff_ms,
+		.backoff_ms = intent->backoff_ms,
 		.health = c->health,
 		.health_failing_streak = c->health_failing_streak,
 	};
@@ -58,8 +60,8 @@ void container_record_emit(const struct container *c, uint64_t backoff_ms, bool 
 	json_emit(&record_schema, &r, out);
 }
 
-int container_record_parse(const char *text, struct container *c, uint64_t *ret_backoff_ms,
-			   bool *ret_wants_start, struct err *e)
+int container_record_parse(const char *text, struct container *c, struct record_intent *ret,
+			   struct err *e)
 {
 	AUTO_ARENA struct arena *a = arena_new();
 	struct record *r;
@@ -83,7 +85,10 @@ int container_record_parse(const char *text, struct container *c, uint64_t *ret_
 	if (r->health >= HEALTH_NONE && r->health <= HEALTH_UNHEALTHY)
 		c->health = (enum health_state)r->health;
 	c->health_failing_streak = (int32_t)r->health_failing_streak;
-	*ret_backoff_ms = r->backoff_ms;
-	*ret_wants_start = r->wants_start;
+	*ret = (struct record_intent){
+		.backoff_ms = r->backoff_ms,
+		.is_stopping = r->is_stopping,
+		.wants_start = r->wants_start,
+	};
 	return 0;
 }

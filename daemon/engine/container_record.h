@@ -7,13 +7,18 @@
 
 #include "daemon/engine/container.h"
 
+/* What the engine has in hand with a container, for the next kilnd to go on with. */
+struct record_intent {
+	uint64_t backoff_ms;   /* the last wait of the restart policy */
+	bool is_stopping;
+	bool wants_start;      /* a restart is under way: stopping is only its first half */
+};
+
 /**
  * container_record_emit() - Print the record, appended to @out
- * @backoff_ms:  the last wait of the restart policy
- * @wants_start: a restart is under way: stopping is only its first half
  * Return: nothing
  */
-void container_record_emit(const struct container *c, uint64_t backoff_ms, bool wants_start, struct strbuf *out);
+void container_record_emit(const struct container *c, const struct record_intent *intent, struct strbuf *out);
 
 /**
  * container_record_parse() - Read a record into a container
@@ -21,5 +26,4 @@ void container_record_emit(const struct container *c, uint64_t backoff_ms, bool 
  * @e:    ERR_INVALID
  * Return: 0, or -1 with @e set
  */
-int container_record_parse(const char *text, struct container *c, uint64_t *ret_backoff_ms, bool *ret_wants_start,
-			   struct err *e);
+int container_record_parse(const char *text, struct container *c, struct record_intent *ret, struct err *e);

@@ -183,6 +183,7 @@ void container_stop(struct container *c, int signo, int64_t timeout_sec, contain
 		    void *ctx)
 {
 	struct container_priv *p = c->priv;
+	struct call *answers = NULL;
 
 	if (!ct_is_live(c->state) && c->state != CT_RESTARTING && !p->wants_start) {
 		done(ctx, &no_error, false);
@@ -198,7 +199,8 @@ void container_stop(struct container *c, int signo, int64_t timeout_sec, contain
 		call_add_changed(&p->stops, done, ctx);
 		container_stop_live(c, signo, timeout_sec);
 	} else {
-		done(ctx, &no_error, true);
+		call_add_changed(&answers, done, ctx);
+		container_save_and_answer(c, answers);
 	}
 }
 
@@ -226,23 +228,25 @@ void container_restart(struct container *c, int signo, int64_t timeout_sec, engi
 		container_begin(c, false);
 }
 
-int container_kill(struct container *c, int signo, struct err *e)
+int container_kill(struct container *c, int signo, engine_done_fn done, void *ctx, struct err *e)
 {
 	bool is_final = signo == SIGKILL || signo == container_stop_signal(c);
+	struct call *answers = NULL;
 
-	if (c->state == CT_RESTARTING) {
-		if (is_final) {
-			stopped_by_hand(c);
-			container_cancel_backoff(c);
-		}
+	if (c->state != CT_RESTARTING) {
+		if (!ct_is_live(c->state) || c->state == CT_STARTING)
+			return not_running(c, e);
+		if (container_signal(c, signo, e) < 0)
+			return -1;
+	}
+	call_add_done(&answers, done, ctx);
+	if (!is_final) {
+		call_answer(&answers, &no_error, true);
 		return 0;
 	}
-	if (!ct_is_live(c->state) || c->state == CT_STARTING)
-		return not_running(c, e);
-	/* Before the signal: its end may be told before this returns to the loop, and must not be restarted. */
-	if (is_final) {
-		stopped_by_hand(c);
-		container_save(c, NULL);
-	}
-	return container_signal(c, signo, e);
+	/* Known here before its end is, whose policy must not restart it. */
+	stopped_by_hand(c);
+	container_cancel_backoff(c);
+	container_save_and_answer(c, answers);
+	return 0;
 }

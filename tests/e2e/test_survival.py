@@ -63,6 +63,28 @@ def test_next_kilnd_adopts(own):
     eventually("ended", lambda: k.state("a1")["Pid"] != pid)
 
 
+def test_next_kilnd_goes_on_with_a_stop(own):
+    """Also with the first half of a restart. A signal that the program does not mind is no stop."""
+    k = own.start()
+    for name in ("st", "rs", "sig"):
+        k.run("-d", "--name", name, "--stop-timeout", "1", "--restart", "always", "--", "sh", "-c",
+              "trap '' TERM; echo up; while :; do sleep 0.1; done")
+        eventually("it minds no TERM", lambda: k.docker("logs", name).stdout == "up\n")
+    first = k.state("rs")["StartedAt"]
+    k.docker("kill", "-s", "TERM", "sig")
+    gone = {"stderr": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    clients = [k.popen("stop", "-t", "600", "st", **gone), k.popen("restart", "-t", "600", "rs", **gone)]
+    time.sleep(0.5)
+    k.kill9()
+    for client in clients:
+        client.wait()
+    k.start()
+    eventually("stopped", lambda: k.state("st")["Status"] == "exited")
+    eventually("started again", lambda: k.state("rs")["StartedAt"] != first and k.state("rs")["Running"])
+    eq(k.state("st")["ExitCode"], 137)
+    eq(k.state("sig")["Running"], True)
+
+
 def test_next_kilnd_adopts_ended_with_code(own):
     k = own.start()
     for code in (0, 7, 255):

@@ -59,8 +59,7 @@ START_TEST(a_record_is_read_back)
 	struct container *c = calloc(1, sizeof *c), *back = calloc(1, sizeof *back);
 	AUTO_STRBUF struct strbuf text = { 0 };
 	struct err e = { 0 };
-	uint64_t backoff_ms = 0;
-	bool wants_start = false;
+	struct record_intent intent = { .backoff_ms = 6400, .is_stopping = true, .wants_start = true };
 
 	c->state = CT_RESTARTING;
 	c->wants_running = c->has_started_once = true;
@@ -69,11 +68,10 @@ START_TEST(a_record_is_read_back)
 	c->restart_count = 7;
 	c->health = HEALTH_UNHEALTHY;
 	snprintf(c->error, sizeof c->error, "broken \"quotes\"");
-	container_record_emit(c, 6400, true, &text);
+	container_record_emit(c, &intent, &text);
 	back->id = ID;
-	ck_assert_int_eq(container_record_parse(strbuf_cstr(&text), back, &backoff_ms, &wants_start,
-						&e),
-			 0);
+	memset(&intent, 0, sizeof intent);
+	ck_assert_int_eq(container_record_parse(strbuf_cstr(&text), back, &intent, &e), 0);
 	ck_assert_int_eq(back->state, CT_RESTARTING);
 	ck_assert(back->wants_running && back->has_started_once && !back->was_stopped_by_hand);
 	ck_assert_int_eq(back->exit_code, 139);
@@ -81,8 +79,8 @@ START_TEST(a_record_is_read_back)
 	ck_assert_int_eq(back->restart_count, 7);
 	ck_assert_int_eq(back->health, HEALTH_UNHEALTHY);
 	ck_assert_str_eq(back->error, "broken \"quotes\"");
-	ck_assert_uint_eq(backoff_ms, 6400);
-	ck_assert(wants_start);
+	ck_assert_uint_eq(intent.backoff_ms, 6400);
+	ck_assert(intent.wants_start && intent.is_stopping);
 	free(c);
 	free(back);
 }
@@ -92,15 +90,12 @@ START_TEST(a_record_of_an_unknown_state_is_refused)
 {
 	struct container *c = calloc(1, sizeof *c);
 	struct err e = { 0 };
-	uint64_t backoff_ms;
-	bool wants_start;
+	struct record_intent intent;
 
 	c->id = ID;
-	ck_assert_int_eq(container_record_parse("{\"state\":\"flying\"}", c, &backoff_ms,
-						&wants_start, &e),
-			 -1);
+	ck_assert_int_eq(container_record_parse("{\"state\":\"flying\"}", c, &intent, &e), -1);
 	ck_assert_int_eq(e.kind, ERR_INVALID);
-	ck_assert_int_eq(container_record_parse("{", c, &backoff_ms, &wants_start, &e), -1);
+	ck_assert_int_eq(container_record_parse("{", c, &intent, &e), -1);
 	free(c);
 }
 END_TEST
