@@ -6,7 +6,7 @@
  * it prints errors to stdout; its error codes do not tell which file was refused (the values are written once more
  * by hand to find out); a value appears once for each name in a group (a second run of device rules is a second
  * call). And it makes a group by a mkdir for each part of its path and reads /proc/mounts twice for each controller,
- * which is a fifth of what a start takes: where the group above is there, v1's directories are made by hand
+ * which is a tenth of the time of a monitor: where the group above is there, v1's directories are made by hand
  * (cgroup_make_dirs()), and libcgroup writes the values.
  */
 #include <errno.h>
