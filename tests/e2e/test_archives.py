@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -310,3 +311,71 @@ def test_import_that_is_cut_off_leaves_nothing(own):
     eq(own.api("GET", "/_ping")[0], 200)
     eventually("nothing is left", lambda: not any(os.listdir(f"{own.data_root}/{d}") for d in ("tmp", "layers", "blobs/sha256")))
     eq(own.docker("images", "-aq").stdout, "")
+
+
+# ---- the tree is what umoci makes of it -------------------------------------------------------------------
+
+def tree(root):
+    """Path: type, mode, owner, time, size or device, content, xattrs and the first name of its inode."""
+    found, first = {}, {}
+    for folder, dirs, files in os.walk(root):
+        for path in [folder] * (folder == root) + [os.path.join(folder, n) for n in dirs + files]:
+            st = os.lstat(path)
+            name = os.path.relpath(path, root)
+            content = os.readlink(path) if os.path.islink(path) else None
+            if os.path.isfile(path) and content is None:
+                with open(path, "rb") as f:
+                    content = sha256(f.read())
+            xattrs = {x: os.getxattr(path, x, follow_symlinks=False) for x in os.listxattr(path, follow_symlinks=False)
+                      if not x.startswith("trusted.overlay.") and x != "user.rootlesscontainers"}
+            found[name] = (oct(st.st_mode), st.st_uid, st.st_gid, st.st_mtime_ns, st.st_rdev, content, xattrs, st.st_ino)
+    for name in sorted(found):
+        first.setdefault(found[name][-1], name)
+    return {name: (*v[:-1], first[v[-1]] if not v[0].startswith("0o4") else "") for name, v in found.items()}
+
+
+def odd_layer():
+    """Entries that are easy to get wrong."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape") as t:
+        def add(name, type=tarfile.REGTYPE, data=b"", **kw):
+            info = tarfile.TarInfo(name)
+            info.type, info.mode, info.mtime, info.size = type, 0o644, 1700000000, len(data)
+            for key, value in kw.items():
+                setattr(info, key, value)
+            t.addfile(info, io.BytesIO(data) if data else None)
+
+        add("./", tarfile.DIRTYPE, mode=0o755)
+        add("d", tarfile.DIRTYPE, mode=0o1777, uid=3, gid=4)
+        add("d/suid", data=b"x", mode=0o4755, uid=1000, gid=1001)
+        add("d/sgid", data=b"y", mode=0o2755)
+        add("d/hard", tarfile.LNKTYPE, linkname="d/suid")
+        add("d/soft", tarfile.SYMTYPE, linkname="../no/where", mode=0o777)
+        add("d/fifo", tarfile.FIFOTYPE, mode=0o600)
+        add("d/null", tarfile.CHRTYPE, devmajor=1, devminor=3, mode=0o666)
+        add("d/" + "n" * 200, data=b"long")
+        add("d/" + "p" * 90, tarfile.DIRTYPE, mode=0o700)   # umoci changes the time above a directory that has no entry
+        add("d/" + "p" * 90 + "/" + "q" * 90, data=b"deep")
+        add("d/cap", data=b"z", mode=0o755, pax_headers={
+            "SCHILY.xattr.security.capability": b"\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00".decode("utf-8", "surrogateescape")})
+        add("d/u", data=b"u", pax_headers={"SCHILY.xattr.user.k": "v"})
+        add("d/zeros", data=bytes(1 << 20))
+    return out.getvalue()
+
+
+def test_tree_equals_umoci(k):
+    need("umoci")
+    need("skopeo")
+    for tag, layer in (("umoci:busybox", harness.busybox_layer()), ("umoci:odd", odd_layer())):
+        k.load(docker_archive([([tag], image_config([layer]), [layer])]))
+        d = tempfile.mkdtemp(dir=k.dir)
+        skopeo("copy", f"oci-archive:{save(k, tag)}", f"oci:{d}/oci:x")
+        p = subprocess.run(["umoci", "unpack", "--image", d + "/oci:x", d + "/bundle"], capture_output=True, text=True)
+        if p.returncode:
+            raise Failed(p.stderr)
+        ours, theirs = tree(f"{k.data_root}/layers/{sha256(layer)[:26]}"), tree(d + "/bundle/rootfs")
+        eq(sorted(ours), sorted(theirs), tag)
+        for name in ours:
+            if name != "." and not (tag == "umoci:busybox" and ours[name][0].startswith("0o4")):
+                eq(ours[name], theirs[name], f"{tag}: {name}")
+        shutil.rmtree(d)
