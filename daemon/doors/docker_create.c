@@ -238,8 +238,8 @@ static int check_values(const struct container_options *o, struct arena *a, stru
 	if (!is_known)
 		return err_set(e, ERR_UNSUPPORTED, "HostConfig.NetworkMode '%.64s' is refused: " NETWORKS, mode);
 	if (o->host->log_config && !str_is_empty(o->host->log_config->type) &&
-	    !str_eq(o->host->log_config->type, "json-file"))
-		return err_set(e, ERR_UNSUPPORTED, "HostConfig.LogConfig.Type '%.64s' is refused: the log driver is 'json-file'",
+	    !str_eq(o->host->log_config->type, "json-file") && !str_eq(o->host->log_config->type, "none"))
+		return err_set(e, ERR_UNSUPPORTED, "HostConfig.LogConfig.Type '%.64s' is refused: use 'json-file' or 'none'",
 			       o->host->log_config->type);
 	if (o->host->log_config && o->host->log_config->config.n)
 		return err_set(e, ERR_UNSUPPORTED, "HostConfig.LogConfig.Config.%.64s is refused: " LATER,

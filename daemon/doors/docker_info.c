@@ -151,7 +151,7 @@ static void print_plugins(struct jw *w)
 	print_strings(w, "Volume", (const char *const[]){ NULL });
 	print_strings(w, "Network", (const char *const[]){ "bridge", "host", "null", NULL });
 	jw_null(w, "Authorization");
-	print_strings(w, "Log", (const char *const[]){ "json-file", NULL });
+	print_strings(w, "Log", (const char *const[]){ "json-file", "none", NULL });
 	jw_obj_end(w);
 }
 

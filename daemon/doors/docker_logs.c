@@ -229,6 +229,10 @@ void docker_logs(struct request *r)
 
 	if (!c)
 		return;
+	if (!c->log_path) {
+		reply_error_status(r, 501, "configured logging driver does not support reading");
+		return;
+	}
 	l = xcalloc(1, sizeof(*l));
 	l->inotify_fd = -1;
 	l->loop = engine_loop(c->eng);

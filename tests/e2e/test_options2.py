@@ -215,3 +215,14 @@ def test_option_mount_tmpfs(k):
     eq(k.inspect(create(k, Mounts=[{"Type": "tmpfs", "Target": "/t"}])["Id"])["Mounts"],
        [{"Type": "tmpfs", "Source": "", "Destination": "/t", "Mode": "", "RW": True, "Propagation": ""}])
     has(create(k, want=400, Mounts=[{"Type": "tmpfs", "Source": "/x", "Target": "/t"}])["message"], "field Source must not be specified")
+
+
+def test_option_log_driver_none(k):
+    eq(k.run("--name", "quiet", "--log-driver", "none", "--", "sh", "-c", "echo out; exit 4", check=False).stdout, "out\n")
+    c = k.inspect("quiet")
+    eq((c["State"]["ExitCode"], c["LogPath"], c["HostConfig"]["LogConfig"]["Type"]), (4, "", "none"))
+    p = k.docker("logs", "quiet", check=False)
+    eq(p.returncode, 1)
+    has(p.stderr, "configured logging driver does not support reading")
+    eq([n for n in os.listdir(f"{k.data_root}/containers/{c['Id']}") if n.endswith(".log")], [])
+    refused(k, "--log-driver", "syslog", why="HostConfig.LogConfig.Type 'syslog' is refused")
