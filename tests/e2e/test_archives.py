@@ -379,3 +379,33 @@ def test_tree_equals_umoci(k):
             if name != "." and not (tag == "umoci:busybox" and ours[name][0].startswith("0o4")):
                 eq(ours[name], theirs[name], f"{tag}: {name}")
         shutil.rmtree(d)
+
+
+def test_load_of_what_umoci_writes(k):
+    """A layer that umoci made: a changed file, a removed one, a new one."""
+    need("umoci")
+    need("skopeo")
+    layer = tar_bytes([("gone", b"1"), ("kept", b"2"), ("changed", b"3")])
+    k.load(docker_archive([(["umoci:base"], image_config([harness.busybox_layer(), layer]), [harness.busybox_layer(), layer])]))
+    d = tempfile.mkdtemp(dir=k.dir)
+    skopeo("copy", f"oci-archive:{save(k, 'umoci:base')}", f"oci:{d}/oci:x")
+
+    def umoci(*args):
+        p = subprocess.run(["umoci", *args], capture_output=True, text=True)
+        if p.returncode:
+            raise Failed(p.stderr)
+
+    umoci("unpack", "--image", d + "/oci:x", d + "/bundle")
+    root = d + "/bundle/rootfs"
+    os.unlink(root + "/gone")
+    for name in ("changed", "new"):
+        with open(f"{root}/{name}", "w") as f:
+            f.write(name)
+    umoci("repack", "--image", d + "/oci:y", d + "/bundle")
+    umoci("tag", "--image", d + "/oci:y", "umoci")
+    subprocess.run(["umoci", "rm", "--image", d + "/oci:x"], check=True, capture_output=True)
+    subprocess.run(["umoci", "rm", "--image", d + "/oci:y"], check=True, capture_output=True)
+    subprocess.run(["tar", "-C", d + "/oci", "-cf", d + "/a.tar", "."], check=True)
+    has(load_file(k, d + "/a.tar"), "umoci")
+    shown = k.docker("run", "--rm", "--network", "none", "umoci:latest", "sh", "-c", "cat /kept /changed /new; test ! -e /gone && echo :gone")
+    eq(shown.stdout, "2changednew:gone\n")
