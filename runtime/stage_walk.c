@@ -126,12 +126,10 @@ static void stage_close_others(const struct join_plan_stages *plan, int report_f
 /* The same for what we have for stdio, where 2 is the log of the host. With a terminal: what 0 is, /dev/null. */
 static void stage_hide_stdio(const struct stage_ctx *c, const struct process_plan *p)
 {
-	const int fds[3] = { p->in_fd, p->out_fd, p->err_fd };
-
-	for (int i = 0; i < 3; i++) {
-		if (dup2(fds[i] >= 0 ? fds[i] : 0, i) < 0)
-			stage_die(c, "set up stdio", NULL);
-	}
+	if (dup2(p->in_fd >= 0 ? p->in_fd : 0, STDIN_FILENO) < 0 ||
+	    dup2(p->out_fd >= 0 ? p->out_fd : 0, STDOUT_FILENO) < 0 ||
+	    dup2(p->err_fd >= 0 ? p->err_fd : 0, STDERR_FILENO) < 0)
+		stage_die(c, "set up stdio", NULL);
 }
 
 static _Noreturn void stage_joined(struct stage_ctx *c, struct process_plan *p)
