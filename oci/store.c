@@ -28,6 +28,21 @@ int store_init(int data_fd, struct err *e)
 	return 0;
 }
 
+int store_sync(int data_fd, struct err *e)
+{
+	static const char *const dirs[] = { "blobs/sha256", "layers" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		AUTO_CLOSE int fd = -1;
+
+		if (path_open_dir(data_fd, dirs[i], O_RDONLY, &fd, e) < 0)
+			return -1;
+		if (fsync(fd) < 0)
+			return err_sys(e, "sync '%s' in the data root", dirs[i]);
+	}
+	return 0;
+}
+
 /* --- tmp --------------------------------------------------------------------------------------------- */
 
 int store_clean(int data_fd, struct err *e)

@@ -31,6 +31,12 @@ int store_init(int data_fd, struct err *e);
 int store_clean(int data_fd, struct err *e);
 
 /**
+ * store_sync() - The names of all blobs and layers outlast a loss of power; before they are committed
+ * Return: 0, or -1 with @e set
+ */
+int store_sync(int data_fd, struct err *e);
+
+/**
  * store_tmp_new() - A new empty directory tmp/<prefix>-<random>
  * @ret_name: "tmp/<…>", relative to the data root
  * @ret_fd:   owned, O_RDONLY | O_DIRECTORY; may be NULL

@@ -313,7 +313,7 @@ static int place_blobs(const struct load_op *op, struct err *e)
 				return -1;
 		}
 	}
-	return 0;
+	return store_sync(op->data_fd, e);
 }
 
 static void blobs_work(void *ctx)

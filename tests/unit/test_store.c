@@ -19,8 +19,10 @@ static int data = -1;
 static void begin(void)
 {
 	data = open(unit_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(store_sync(data, ERR_IGNORED), -1);
 	ck_assert_int_eq(store_init(data, &e), 0);
 	ck_assert_int_eq(store_init(data, &e), 0);
+	ck_assert_int_eq(store_sync(data, &e), 0);
 }
 
 static size_t count(const char *dir)
