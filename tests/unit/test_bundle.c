@@ -336,9 +336,39 @@ START_TEST(devices_that_were_asked_for_come_with_their_rules)
 }
 END_TEST
 
+static const char *mount_error(const char *mounts)
+{
+	const char *text;
+	struct bundle_bind *binds;
+	size_t n;
+
+	begin();
+	text = arena_printf(arena, "{\"HostConfig\":{\"Binds\":[\"/a:/a\"],\"Mounts\":[%s]}}", mounts);
+	if (bundle_binds(options(text, "{\"rootfs\":{\"type\":\"layers\"}}"), arena, &binds, &n, &e) < 0)
+		return e.msg;
+	ck_assert_int_eq(n, 2);
+	ck_assert(binds[1].must_exist && !binds[0].must_exist && binds[1].readonly);
+	return "";
+}
+
+START_TEST(mounts_are_read_as_docker_reads_them)
+{
+#define BIND_CONFIG "invalid mount config for type \"bind\": "
+	ck_assert_str_eq(mount_error("{\"Type\":\"bind\",\"Source\":\"/b/\",\"Target\":\"/b\",\"ReadOnly\":true},"
+				     "{\"Type\":\"tmpfs\",\"Target\":\"/c\"}"), "");
+	ck_assert_str_eq(mount_error("{\"Type\":\"bind\",\"Target\":\"/b\"}"), BIND_CONFIG "field Source must not be empty");
+	ck_assert_str_eq(mount_error("{\"Type\":\"bind\",\"Source\":\"/b\"}"), BIND_CONFIG "field Target must not be empty");
+	ck_assert_str_eq(mount_error("{\"Type\":\"tmpfs\",\"Target\":\"/a/\"}"), "Duplicate mount point: /a");
+	ck_assert_str_eq(mount_error("{\"Type\":\"x\",\"Target\":\"/b\"}"), "invalid mount config for type \"x\": mount type unknown");
+	ck_assert_str_eq(mount_error("{\"Type\":\"tmpfs\",\"Target\":\"/b\",\"BindOptions\":{}}"),
+			 "invalid mount config for type \"tmpfs\": field BindOptions must not be specified");
+}
+END_TEST
+
 UNIT_MAIN("bundle", plain_container, container_with_every_option, privileged_container, network_of_the_host, terminal,
 	  binds_are_read_as_docker_reads_them, two_binds_at_one_place_are_refused, nothing_to_run_is_refused,
 	  same_layer_twice_is_mounted_once, exec_inherits_from_its_container, exec_asks_for_its_own,
 	  exec_without_command_or_with_relative_place_is_refused, etc_files_name_the_container,
 	  host_without_resolv_conf_is_fine,
-	  devices_that_were_asked_for_come_with_their_rules)
+	  devices_that_were_asked_for_come_with_their_rules,
+	  mounts_are_read_as_docker_reads_them)
