@@ -9,7 +9,7 @@
 
 static char *layer[] = { (char *)"layer" };
 static const struct str_list lowers = { layer, 1 };
-static const struct bundle_host host = { "host", (UINT64_C(1) << 41) - 1, NULL, 0 };
+static const struct bundle_host host = { "host", (UINT64_C(1) << 41) - 1, NULL, 0, NULL, 0 };
 
 static void check_launch(const struct container_options *o, struct arena *a)
 {
