@@ -68,10 +68,12 @@ START_TEST(a_live_container_cannot_be_removed)
 }
 END_TEST
 
+/* What is starting is marked as started first. */
 START_TEST(every_live_state_takes_an_exit)
 {
 	for (int s = 0; s < CT_STATES_; s++)
-		ck_assert_int_eq(next_of(s, EV_EXITED), ct_is_live(s) ? CT_EXITED : -1);
+		ck_assert_int_eq(next_of(s, EV_EXITED),
+				 ct_is_live(s) && s != CT_STARTING ? CT_EXITED : -1);
 }
 END_TEST
 
