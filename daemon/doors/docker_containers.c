@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* containers/...: create, list, inspect, and the operations on one. */
-#include <ctype.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,30 +16,6 @@
 
 #define NETWORK_WARNING \
 	"there are no bridge networks yet: the container has a network namespace of its own with loopback only"
-
-static bool is_container_name(const char *name)
-{
-	if (!isalnum((unsigned char)name[0]))
-		return false;
-	for (const char *p = name + 1; *p; p++)
-		if (!isalnum((unsigned char)*p) && !strchr("_.-", *p))
-			return false;
-	return strlen(name) > 1 && strlen(name) <= 255;
-}
-
-/* Docker stores names with a slash and takes them with or without. */
-static int check_name(const char **name, struct err *e)
-{
-	if (str_is_empty(*name)) {
-		*name = NULL;
-		return 0;
-	}
-	if ((*name)[0] == '/')
-		(*name)++;
-	if (!is_container_name(*name))
-		return err_set(e, ERR_INVALID, "Invalid container name (%.255s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", *name);
-	return 0;
-}
 
 static int check_platform(const char *platform, struct err *e)
 {
@@ -87,24 +62,22 @@ static void created(void *ctx, const struct err *err, struct container *c)
 
 static void handle_create(struct request *r)
 {
-	const char *name = request_query(r, "name");
 	struct container_options opt = {0};
 	struct creation *job;
 	struct err e = {0};
-	const char *body, *mode;
+	const char *body;
 	size_t n;
 
 	body = request_body(r, &n);
-	if (check_name(&name, &e) < 0 || check_platform(request_query(r, "platform"), &e) < 0 ||
+	if (check_platform(request_query(r, "platform"), &e) < 0 ||
 	    docker_create_parse(body, n, request_arena(r), &opt, &e) < 0) {
 		reply_error(r, &e);
 		return;
 	}
-	mode = opt.host->network_mode;
 	job = xcalloc(1, sizeof(*job));
-	job->is_bridge = str_is_empty(mode) || str_eq(mode, "default") || str_eq(mode, "bridge");
+	job->is_bridge = str_eq(docker_network_mode(&opt), "bridge");
 	job->pending = pending_new(r);
-	container_create(request_ctx(r), name, &opt, created, job);
+	container_create(request_ctx(r), request_query(r, "name"), &opt, created, job);
 }
 
 static void handle_inspect(struct request *r)

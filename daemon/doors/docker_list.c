@@ -8,6 +8,7 @@
 #include "daemon/doors/docker_print.h"
 #include "daemon/doors/door_util.h"
 #include "daemon/doors/filters.h"
+#include "daemon/engine/health.h"
 #include "daemon/engine/image.h"
 
 static const char *const list_filters[] = { "ancestor", "before", "exited", "health", "id", "is-task", "isolation", "label",
@@ -119,14 +120,12 @@ static bool match_ancestor(const struct listing *l, const struct container *c)
 
 static const char *health_text(const struct container *c)
 {
-	return c->has_healthcheck ? healths[c->health] : "none";
+	return c->has_healthcheck ? health_state_name(c->health) : "none";
 }
 
 static bool match_network(const struct listing *l, const struct container *c)
 {
-	const char *mode = c->opt->host->network_mode;
-
-	return filters_match_exact(&l->f, "network", str_is_empty(mode) || str_eq(mode, "default") ? "bridge" : mode);
+	return filters_match_exact(&l->f, "network", docker_network_mode(c->opt));
 }
 
 static bool is_wanted(const struct listing *l, const struct container *c)

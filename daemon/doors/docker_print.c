@@ -7,6 +7,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "daemon/doors/door_util.h"
+#include "daemon/engine/health.h"
 #include "daemon/engine/image.h"
 #include "oci/bundle.h"
 
@@ -36,19 +37,9 @@ static const char endpoint[] =
 	",\"NetworkID\":\"\",\"EndpointID\":\"\",\"Gateway\":\"\",\"IPAddress\":\"\",\"IPPrefixLen\":0,\"IPv6Gateway\":\"\""
 	",\"GlobalIPv6Address\":\"\",\"GlobalIPv6PrefixLen\":0,\"DNSNames\":null}";
 
-static const char *health_name(enum health_state h)
+const char *docker_network_mode(const struct container_options *opt)
 {
-	static const char *const names[] = {
-		[HEALTH_NONE] = "none", [HEALTH_STARTING] = "starting",
-		[HEALTH_HEALTHY] = "healthy", [HEALTH_UNHEALTHY] = "unhealthy",
-	};
-
-	return names[h];
-}
-
-static const char *network_mode(const struct container *c)
-{
-	const char *mode = c->opt->host->network_mode;
+	const char *mode = opt->host->network_mode;
 
 	return str_is_empty(mode) || str_eq(mode, "default") ? "bridge" : mode;
 }
@@ -56,7 +47,7 @@ static const char *network_mode(const struct container *c)
 static void print_health(struct jw *w, const struct container *c)
 {
 	jw_obj(w, "Health");
-	jw_str(w, "Status", health_name(c->health));
+	jw_str(w, "Status", health_state_name(c->health));
 	jw_i64(w, "FailingStreak", c->health_failing_streak);
 	jw_arr(w, "Log");
 	for (size_t i = 0; i < c->n_health_log; i++) {
@@ -158,7 +149,7 @@ static void print_mounts(struct jw *w, const struct container *c)
 static void print_networks(struct jw *w, const struct container *c)
 {
 	jw_obj(w, "Networks");
-	jw_raw(w, network_mode(c), endpoint);
+	jw_raw(w, docker_network_mode(c->opt), endpoint);
 	jw_obj_end(w);
 }
 
@@ -170,7 +161,7 @@ static void print_network_settings(struct jw *w, const struct container *c)
 
 	jw_init(&inner, &networks);
 	jw_obj(&inner, NULL);
-	jw_raw(&inner, network_mode(c), endpoint);
+	jw_raw(&inner, docker_network_mode(c->opt), endpoint);
 	jw_obj_end(&inner);
 	strbuf_addf(&text, "{%s,\"Networks\":%s}", network_settings_head, strbuf_cstr(&networks));
 	jw_raw(w, "NetworkSettings", text.data);
@@ -271,7 +262,7 @@ void docker_print_summary(struct jw *w, struct container *c)
 	jw_str(w, "State", container_state_name(c));
 	jw_str(w, "Status", container_status_text(c, status));
 	jw_obj(w, "HostConfig");
-	jw_str(w, "NetworkMode", network_mode(c));
+	jw_str(w, "NetworkMode", docker_network_mode(c->opt));
 	jw_obj_end(w);
 	jw_obj(w, "NetworkSettings");
 	print_networks(w, c);

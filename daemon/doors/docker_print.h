@@ -9,6 +9,9 @@
 #include "base/str.h"
 #include "daemon/engine/container.h"
 
+/* Return: the network mode as told to clients: "default" and nothing are "bridge" */
+const char *docker_network_mode(const struct container_options *opt);
+
 /* GET /containers/{id}/json, appended to @out */
 void docker_print_inspect(const struct container *c, struct strbuf *out);
 

@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "daemon/doors/doors.h"
 #include "daemon/doors/door_util.h"
+#include "daemon/engine/health.h"
 
 struct health_print {
 	struct jw w;
@@ -40,9 +41,6 @@ static void print_part(struct health_print *h, const char *name, bool is_ok, con
 
 static void print_container(struct health_print *h, const struct container *c)
 {
-	static const char *const names[] = {
-		[HEALTH_NONE] = "none", [HEALTH_STARTING] = "starting", [HEALTH_HEALTHY] = "healthy", [HEALTH_UNHEALTHY] = "unhealthy",
-	};
 	AUTO_FREE char *who = xasprintf("container '%s'", c->name);
 	bool should = container_should_be_warm(c);
 	char why[256] = "";
@@ -53,7 +51,7 @@ static void print_container(struct health_print *h, const struct container *c)
 	jw_str(w, "id", c->id);
 	jw_str(w, "name", c->name);
 	jw_str(w, "state", container_state_name(c));
-	jw_str(w, "health", names[c->health]);
+	jw_str(w, "health", health_state_name(c->health));
 	jw_i64(w, "failing_streak", c->health_failing_streak);
 	jw_bool(w, "should_be_warm", should);
 	jw_bool(w, "warm", is_warm);

@@ -89,7 +89,7 @@ static int take_name(struct engine *eng, const char *asked, char out[NAME_MAX_BY
 	const char *name = asked && *asked == '/' ? asked + 1 : asked;
 	const char *owner;
 
-	for (unsigned attempt = 0; str_is_empty(name); attempt++) {
+	for (unsigned attempt = 0; str_is_empty(asked); attempt++) {
 		name_invent(name_random(), attempt, out);
 		if (!id_by_name(eng, out))
 			return 0;
