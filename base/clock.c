@@ -33,11 +33,6 @@ int64_t clock_mono_ns(void)
 	return now_ns(CLOCK_MONOTONIC);
 }
 
-int64_t clock_boot_ns(void)
-{
-	return now_ns(CLOCK_BOOTTIME);
-}
-
 /* The calendar is counted in eras of 400 years that begin on March 1st, so that leap days come last. */
 static int64_t days_from_civil(int64_t y, int64_t m, int64_t d)
 {

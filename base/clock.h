@@ -12,7 +12,6 @@
 
 int64_t clock_wall_ns(void); /* CLOCK_REALTIME */
 int64_t clock_mono_ns(void); /* CLOCK_MONOTONIC */
-int64_t clock_boot_ns(void); /* CLOCK_BOOTTIME */
 
 /**
  * clock_rfc3339() - RFC3339Nano UTC as docker prints it: trailing zeros of the fraction trimmed;

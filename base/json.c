@@ -576,34 +576,3 @@ int json_decode(const char *text, size_t n, const struct jschema *schema, struct
 	*ret = obj;
 	return 0;
 }
-
-int json_decode_array(const char *text, size_t n, const struct jschema *schema, struct arena *arena,
-		      json_unknown_fn unknown, void *ctx, void **ret_items, size_t *ret_n,
-		      struct err *e)
-{
-	AUTO(json_tree_done) json_t *tree = NULL;
-	struct decoder d = {
-		.text = text,
-		.n = n,
-		.arena = arena,
-		.unknown = unknown,
-		.ctx = ctx,
-		.e = e,
-	};
-	struct {
-		void *items;
-		size_t n;
-	} out = { 0 };
-	struct jfield row = {
-		.type = J_T_ARRAY,
-		.schema = schema,
-		.offset = 0,
-		.count_offset = (size_t)((char *)&out.n - (char *)&out),
-	};
-
-	if (parse(text, n, &tree, e) < 0 || decode_array(&d, NULL, &row, tree, &out) < 0)
-		return -1;
-	*ret_items = out.items;
-	*ret_n = out.n;
-	return 0;
-}

@@ -122,14 +122,6 @@ typedef int (*json_unknown_fn)(void *ctx, const char *path, const char *value, s
 int json_decode(const char *text, size_t n, const struct jschema *schema, struct arena *arena,
 		json_unknown_fn unknown, void *ctx, void **ret, struct err *e);
 
-/**
- * json_decode_array() - The same for a text whose top is an array of structs (docker-archive's manifest.json)
- * @ret_items: @ret_n structs of the schema, one behind the other, owned by @arena
- * Return: 0, or -1 with @e set
- */
-int json_decode_array(const char *text, size_t n, const struct jschema *schema, struct arena *arena,
-		      json_unknown_fn unknown, void *ctx, void **ret_items, size_t *ret_n, struct err *e);
-
 /* Emit a struct by its schema, compact, appended to @out; every string is made valid UTF-8. */
 void json_emit(const struct jschema *schema, const void *obj, struct strbuf *out);
 
@@ -142,7 +134,6 @@ void jw_arr(struct jw *w, const char *key);
 void jw_arr_end(struct jw *w);
 void jw_str(struct jw *w, const char *key, const char *v);   /* NULL v gives "" */
 void jw_strn(struct jw *w, const char *key, const char *v, size_t n);
-void jw_str_or_null(struct jw *w, const char *key, const char *v);
 void jw_i64(struct jw *w, const char *key, int64_t v);
 void jw_u64(struct jw *w, const char *key, uint64_t v);
 void jw_dbl(struct jw *w, const char *key, double v);

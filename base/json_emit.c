@@ -136,14 +136,6 @@ void jw_str(struct jw *w, const char *key, const char *v)
 	jw_strn(w, key, v != NULL ? v : "", v != NULL ? strlen(v) : 0);
 }
 
-void jw_str_or_null(struct jw *w, const char *key, const char *v)
-{
-	if (v != NULL)
-		jw_str(w, key, v);
-	else
-		jw_null(w, key);
-}
-
 void jw_i64(struct jw *w, const char *key, int64_t v)
 {
 	begin(w, key);

@@ -78,8 +78,6 @@ const char *request_query_value(const struct request *r, size_t i);      /* of t
 const char *request_header(const struct request *r, const char *name);   /* NULL when absent */
 const char *request_body(const struct request *r, size_t *ret_n);        /* ROUTE_BODY_JSON; "" when empty */
 struct arena *request_arena(struct request *r);                          /* lives as long as the request */
-struct ucred;
-void        request_peer(const struct request *r, pid_t *ret_pid, uid_t *ret_uid, gid_t *ret_gid);
 
 /* The client vanished before the reply was complete: called once; the request is gone after it returns (no reply then). */
 void request_on_gone(struct request *r, void (*fn)(void *ctx), void *ctx);

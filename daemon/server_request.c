@@ -443,10 +443,3 @@ struct arena *request_arena(struct request *r)
 {
 	return r->arena;
 }
-
-void request_peer(const struct request *r, pid_t *ret_pid, uid_t *ret_uid, gid_t *ret_gid)
-{
-	*ret_pid = r->peer.pid;
-	*ret_uid = r->peer.uid;
-	*ret_gid = r->peer.gid;
-}

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/digest.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/own.h"
 #include "base/str.h"
@@ -88,28 +86,4 @@ void digest_of(const void *data, size_t n, struct digest *ret)
 
 	digest_stream_add(s, data, n);
 	digest_stream_end(s, ret);
-}
-
-int digest_of_fd(int fd, struct digest *ret, uint64_t *ret_bytes, struct err *e)
-{
-	AUTO(digest_stream_freep) struct digest_stream *s = digest_stream_new();
-	AUTO_FREE char *buf = xmalloc(1 << 18);
-	uint64_t total = 0;
-
-	for (;;) {
-		ssize_t n = read(fd, buf, 1 << 18);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "read");
-		if (n == 0)
-			break;
-		digest_stream_add(s, buf, (size_t)n);
-		total += (uint64_t)n;
-	}
-	digest_stream_end(s, ret);
-	if (ret_bytes)
-		*ret_bytes = total;
-	return 0;
 }

@@ -46,15 +46,6 @@ const char *digest_hex(const char *text);
  */
 void digest_of(const void *data, size_t n, struct digest *ret);
 
-/**
- * digest_of_fd() - Hash what a file holds from its current offset to its end
- * @ret_bytes: how much that was; may be NULL
- * @e:         ERR_SYSTEM
- * Blocks on disk.
- * Return: 0, or -1 with @e set
- */
-int digest_of_fd(int fd, struct digest *ret, uint64_t *ret_bytes, struct err *e);
-
 struct digest_stream;
 
 /**

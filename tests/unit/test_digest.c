@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/digest.h"
 
-#include <fcntl.h>
-
-#include "base/fd.h"
 #include "base/own.h"
 #include "tests/unit/unit.h"
 
@@ -52,22 +49,5 @@ START_TEST(stream_gives_the_digest_of_its_pieces_and_starts_over)
 }
 END_TEST
 
-START_TEST(file_is_hashed_from_its_offset)
-{
-	struct err e = {0};
-	struct digest d;
-	uint64_t n;
-	AUTO_CLOSE int dir = open(unit_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	AUTO_CLOSE int fd = -1;
-
-	ck_assert_int_eq(file_replace(dir, "f", "xabc", 4, 0600, &e), 0);
-	fd = openat(dir, "f", O_RDONLY | O_CLOEXEC);
-	ck_assert_int_eq(lseek(fd, 1, SEEK_SET), 1);
-	ck_assert_int_eq(digest_of_fd(fd, &d, &n, &e), 0);
-	ck_assert_str_eq(d.text, ABC);
-	ck_assert_uint_eq(n, 3);
-}
-END_TEST
-
 UNIT_MAIN("digest", grammar_takes_only_sha256_and_64_lower_case_digits, parse_names_what_is_wrong,
-	  stream_gives_the_digest_of_its_pieces_and_starts_over, file_is_hashed_from_its_offset)
+	  stream_gives_the_digest_of_its_pieces_and_starts_over)
