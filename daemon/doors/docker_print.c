@@ -67,12 +67,13 @@ static void print_health(struct jw *w, const struct container *c)
 static void print_state(struct jw *w, const struct container *c)
 {
 	const char *name = container_state_name(c);
+	bool is_restarting = str_eq(name, "restarting");
 
 	jw_obj(w, "State");
 	jw_str(w, "Status", name);
-	jw_bool(w, "Running", c->pid > 0);
+	jw_bool(w, "Running", c->pid > 0 || is_restarting);   /* as docker */
 	jw_bool(w, "Paused", c->is_paused);
-	jw_bool(w, "Restarting", str_eq(name, "restarting"));
+	jw_bool(w, "Restarting", is_restarting);
 	jw_bool(w, "OOMKilled", c->is_oom_killed);
 	jw_bool(w, "Dead", c->is_dead);
 	jw_i64(w, "Pid", c->pid);

@@ -62,6 +62,7 @@ def test_stop_ends_the_backoff(k):
     create(k, "be", "false", RestartPolicy={"Name": "always"})
     start(k, "be")
     eventually("it waits", lambda: k.inspect("be")["RestartCount"] >= 3 and k.state("be")["Status"] == "restarting")
+    eventually("docker calls that running", lambda: (True, True, 0) == tuple(map(k.state("be").get, ("Running", "Restarting", "Pid"))))
     status, _, body = k.api("DELETE", "/containers/be")
     eq(status, 409)
     has(body.decode(), "restarting")
