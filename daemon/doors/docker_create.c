@@ -244,6 +244,9 @@ static int check_values(const struct container_options *o, struct arena *a, stru
 	if (o->host->log_config && o->host->log_config->config.n)
 		return err_set(e, ERR_UNSUPPORTED, "HostConfig.LogConfig.Config.%.64s is refused: " LATER,
 			       o->host->log_config->config.v[0].key);
+	if (o->host->privileged && o->host->n_devices)
+		return err_set(e, ERR_UNSUPPORTED, "HostConfig.Devices with Privileged is refused: "
+			       "a privileged container has all devices of the host under their own names");
 	if (options_security(o->host, &security, e) < 0 || check_volumes(o, a, e) < 0)
 		return -1;
 	return refuse_text("HostConfig.CgroupParent", o->host->cgroup_parent, a, e);

@@ -105,6 +105,14 @@ START_TEST(an_unknown_field_is_refused_unless_it_asks_nothing)
 }
 END_TEST
 
+START_TEST(devices_of_a_privileged_container_are_refused)
+{
+	expect_taken("{\"Image\":\"x\",\"HostConfig\":{\"Privileged\":true,\"Devices\":[]}}");
+	expect_refused("{\"Image\":\"x\",\"HostConfig\":{\"Privileged\":true,\"Devices\":[{\"PathOnHost\":\"/dev/null\","
+		       "\"PathInContainer\":\"/dev/other\",\"CgroupPermissions\":\"rwm\"}]}}", "HostConfig.Devices");
+}
+END_TEST
+
 START_TEST(empty_masked_paths_ask_for_none)
 {
 	expect_refused("{\"Image\":\"x\",\"HostConfig\":{\"MaskedPaths\":[]}}", "HostConfig.MaskedPaths");
@@ -153,6 +161,7 @@ END_TEST
 UNIT_MAIN("docker_create", minimal_body_is_taken, no_image_is_invalid, wrong_type_is_told_with_its_path,
 	  each_refused_field_is_refused_by_name, each_refused_field_is_taken_when_it_asks_nothing,
 	  an_unknown_field_is_refused_unless_it_asks_nothing, empty_masked_paths_ask_for_none,
+	  devices_of_a_privileged_container_are_refused,
 	  what_the_docker_cli_sends_for_the_default_network_is_taken, named_networks_and_endpoint_options_are_refused,
 	  security_options_and_log_drivers_are_refused_by_value,
 	  anonymous_volumes_are_refused_and_the_places_of_mounts_are_not)
