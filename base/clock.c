@@ -226,3 +226,50 @@ bool clock_parse(const char *text, int64_t *ret_ns)
 		return false;
 	return parse_rfc3339(text, ret_ns) || parse_unix(text, ret_ns);
 }
+
+#define MINUTE_S 60
+#define HOUR_S   3600
+
+static const char *count(char out[CLOCK_SPAN_MAX], long long n, const char *unit)
+{
+	snprintf(out, CLOCK_SPAN_MAX, "%lld %s", n, unit);
+	return out;
+}
+
+int64_t clock_from_s(int64_t s)
+{
+	int64_t ns;
+
+	return __builtin_mul_overflow(s, CLOCK_NS_PER_SEC, &ns) ? s < 0 ? INT64_MIN : INT64_MAX : ns;
+}
+
+const char *clock_span(int64_t ns, char out[CLOCK_SPAN_MAX])
+{
+	long long s = ns / CLOCK_NS_PER_SEC;
+	long long minutes = s / MINUTE_S;
+	long long hours = (s + HOUR_S / 2) / HOUR_S; /* rounded, as docker does */
+
+	if (s < 1)
+		snprintf(out, CLOCK_SPAN_MAX, "Less than a second");
+	else if (s == 1)
+		snprintf(out, CLOCK_SPAN_MAX, "1 second");
+	else if (s < MINUTE_S)
+		count(out, s, "seconds");
+	else if (minutes == 1)
+		snprintf(out, CLOCK_SPAN_MAX, "About a minute");
+	else if (minutes < 60)
+		count(out, minutes, "minutes");
+	else if (hours == 1)
+		snprintf(out, CLOCK_SPAN_MAX, "About an hour");
+	else if (hours < 48)
+		count(out, hours, "hours");
+	else if (hours < 24 * 7 * 2)
+		count(out, hours / 24, "days");
+	else if (hours < 24 * 30 * 2)
+		count(out, hours / 24 / 7, "weeks");
+	else if (hours < 24 * 365 * 2)
+		count(out, hours / 24 / 30, "months");
+	else
+		count(out, s / HOUR_S / 24 / 365, "years");
+	return out;
+}

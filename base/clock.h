@@ -26,3 +26,17 @@ const char *clock_rfc3339_fixed(int64_t wall_ns, char out[CLOCK_TEXT_MAX]);
  * Return: true and *ret_ns written, or false
  */
 bool clock_parse(const char *text, int64_t *ret_ns);
+
+/**
+ * clock_from_s() - Seconds since the epoch as nanoseconds; what is out of their range is its end
+ * Return: nanoseconds
+ */
+int64_t clock_from_s(int64_t s);
+
+#define CLOCK_SPAN_MAX 32
+
+/**
+ * clock_span() - A span of time in docker's words: "Less than a second", "About a minute", "3 hours"
+ * Return: @out
+ */
+const char *clock_span(int64_t ns, char out[CLOCK_SPAN_MAX]);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -90,6 +92,28 @@ void exitrec_finish(struct exit_record *rec, int wait_code, int wait_status, boo
 	rec->code = rec->is_signalled ? 128 + wait_status : wait_status;
 	rec->is_oom_killed = is_oom_killed;
 	rec->finished_wall_ns = clock_wall_ns();
+}
+
+/* linux/pidfd.h, of which distributions still have an older one. */
+struct pidfd_info_v0 {
+	uint64_t mask, cgroupid;
+	uint32_t pid, tgid, ppid, ruid, rgid, euid, egid, suid, sgid, fsuid, fsgid;
+	int32_t exit_code;   /* as wait(2) has it */
+};
+#define GET_INFO  _IOWR(0xff, 11, struct pidfd_info_v0)
+#define INFO_EXIT (1u << 3)
+
+bool exitrec_ask_kernel(int pidfd, struct exit_record *rec)
+{
+	struct pidfd_info_v0 info = { .mask = INFO_EXIT };
+
+	if (ioctl(pidfd, GET_INFO, &info) < 0 || !(info.mask & INFO_EXIT))
+		return false;
+	if (WIFSIGNALED(info.exit_code))
+		exitrec_finish(rec, CLD_KILLED, WTERMSIG(info.exit_code), false);
+	else
+		exitrec_finish(rec, CLD_EXITED, WEXITSTATUS(info.exit_code), false);
+	return true;
 }
 
 int exitrec_write(int fd, struct exit_record *rec, struct err *e)

@@ -70,6 +70,15 @@ int exitrec_write(int fd, struct exit_record *rec, struct err *e);
 int exitrec_read(int fd, struct exit_record *ret, struct err *e);
 
 /**
+ * exitrec_ask_kernel() - The end of a process that others have reaped: Linux 6.15 remembers it for whoever holds a pidfd
+ * @pidfd: borrows; opened before the process was reaped
+ * @rec:   gets the end, as exitrec_finish() puts it; untouched when there is none to tell
+ *
+ * Return: true; false when it is not reaped yet, or the kernel is an older one
+ */
+bool exitrec_ask_kernel(int pidfd, struct exit_record *rec);
+
+/**
  * exitrec_is_alive() - Whether the process that the record names still exists, and is the same one
  * Return: true when phase is EXIT_RUNNING and boot id, pid and start time agree
  */

@@ -8,12 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/own.h"
+#include "base/str.h"
 
-#define READ_MIN_BYTES 4096u
+#define BESIDE_ENDING ".tmp"
+
+#define READ_MIN_BYTES    4096u
+#define WRITE_BEHIND_FROM (1u << 20)
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -103,7 +108,7 @@ static int open_beside(int dirfd, const char *name, char **ret_beside, int *ret_
 	int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 	int fd;
 
-	beside = xasprintf("%s.%d-%u.tmp", name, (int)getpid(), atomic_fetch_add(&counter, 1));
+	beside = xasprintf("%s.%d-%u" BESIDE_ENDING, name, (int)getpid(), atomic_fetch_add(&counter, 1));
 	fd = openat(dirfd, beside, flags, 0600);
 	if (fd < 0 && errno == EEXIST && unlinkat(dirfd, beside, 0) == 0)
 		fd = openat(dirfd, beside, flags, 0600);
@@ -138,6 +143,53 @@ int file_replace(int dirfd, const char *name, const void *data, size_t n, mode_t
 		return -1;
 	}
 	return 0;
+}
+
+void file_replace_sweep(int dirfd, const char *dir)
+{
+	AUTO_DIR DIR *d = NULL;
+	struct dirent *de;
+	int fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	d = fd < 0 ? NULL : fdopendir(fd);
+	if (fd >= 0 && !d)
+		close(fd);
+	while (d && (de = readdir(d))) {
+		if (str_ends(de->d_name, BESIDE_ENDING))
+			unlinkat(fd, de->d_name, 0);
+	}
+}
+
+static rlim_t files_max(void)
+{
+	struct rlimit files;
+
+	return getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : RLIM_INFINITY;
+}
+
+bool fd_leaves_spare(int fd)
+{
+	return (rlim_t)fd + FD_SPARE < files_max();
+}
+
+int fd_check_spare(struct err *e)
+{
+	AUTO_CLOSE int fd = open("/", O_PATH | O_CLOEXEC);
+
+	if (fd >= 0 && fd_leaves_spare(fd))
+		return 0;
+	if (fd < 0 && errno != EMFILE)
+		return err_sys(e, "open '/'");
+	err_set(e, ERR_SYSTEM, "too many open files: of %llu the last %d are kept for what ends something; raise the limit (LimitNOFILE=)",
+		(unsigned long long)files_max(), FD_SPARE);
+	e->sys = EMFILE;
+	return -1;
+}
+
+void fd_write_behind(int fd, uint64_t n_bytes)
+{
+	if (n_bytes >= WRITE_BEHIND_FROM)
+		(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 int fd_set_nonblock(int fd, bool on)

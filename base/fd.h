@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -39,12 +40,49 @@ int file_read(int dirfd, const char *name, size_t max_bytes, char **ret_data, si
  * file_replace() - Write beside and rename into place: a reader sees the old or the new file
  * @mode: exact, whatever the umask
  *
- * No fsync. Cut off, it leaves a "<name>.<pid>-<n>.tmp" behind, which the owner of the directory removes.
+ * No fsync. Cut off, it leaves a "<name>.<pid>-<n>.tmp" behind, which the owner of the directory removes
+ * (file_replace_sweep()).
  *
  * Return: 0, or -1 with @e set and nothing beside
  */
 int file_replace(int dirfd, const char *name, const void *data, size_t n, mode_t mode,
 		 struct err *e);
+
+/**
+ * file_replace_sweep() - Remove all that file_replace() has left in a directory where it was cut off
+ * @dir: in @dirfd; one that is not there has nothing
+ *
+ * One that is being written meanwhile is lost: its writer is told so by an error.
+ * Return: nothing; what cannot be removed stays
+ */
+void file_replace_sweep(int dirfd, const char *dir);
+
+/* Descriptors that are kept for stopping and removing: what may be asked for without bound is refused when it would take them. */
+#define FD_SPARE 48
+
+/**
+ * fd_leaves_spare() - Are there FD_SPARE descriptors left below the limit?
+ * @fd: was just opened, and so is the lowest that was free
+ * Return: true or false
+ */
+bool fd_leaves_spare(int fd);
+
+/**
+ * fd_check_spare() - The same before anything is opened
+ * @e: ERR_SYSTEM too many open files (says what to do), or none can be opened at all
+ * Return: 0, or -1 with @e set
+ */
+int fd_check_spare(struct err *e);
+
+/**
+ * fd_write_behind() - Begin to bring a file to the disk, when it is large; a hint, which keeps no promise
+ * @n_bytes: written
+ *
+ * Who syncs a tree at its end need not wait for its large files then. Of small ones many go at once, which costs less.
+ *
+ * Return: nothing
+ */
+void fd_write_behind(int fd, uint64_t n_bytes);
 
 /**
  * fd_set_nonblock() - Set or clear O_NONBLOCK of the open file, which all its descriptors share
@@ -64,7 +102,7 @@ int fd_pipe(int ret_fds[2], int extra_flags);
  */
 int fd_memfd_sealed(const char *name, const void *data, size_t n, int *ret_fd, struct err *e);
 
-#define FD_MSG_MAX 64 /* descriptors in one message */
+#define FD_MSG_MAX 72 /* descriptors in one message */
 
 /**
  * fd_send_msg() - Send one message with descriptors over a unix socket (MSG_NOSIGNAL)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/defence.h"
 #include "base/json_scan.h"
 #include "base/own.h"
 
@@ -333,9 +334,8 @@ static int decode_string(DECODE_ARGS)
 	return read_string(d, at, v, MEMBER(char *));
 }
 
-static int decode_strings(DECODE_ARGS)
+static int read_strings(struct decoder *d, const struct at *at, json_t *v, struct str_list *list)
 {
-	struct str_list *list = MEMBER(struct str_list);
 	size_t n = json_array_size(v);
 
 	if (!json_is_array(v))
@@ -349,6 +349,26 @@ static int decode_strings(DECODE_ARGS)
 	}
 	list->n = n;
 	return 0;
+}
+
+static int decode_strings(DECODE_ARGS)
+{
+	struct str_list *list = MEMBER(struct str_list);
+
+	if ((f->flags & J_OR_STRING) && json_is_string(v)) {
+		list->v = arena_new_array(d->arena, char *, 2);
+		list->n = 1;
+		return read_string(d, at, v, &list->v[0]);
+	}
+	return read_strings(d, at, v, list);
+}
+
+static int decode_opt_strings(DECODE_ARGS)
+{
+	struct opt_strs *list = MEMBER(struct opt_strs);
+
+	list->set = true;
+	return read_strings(d, at, v, &list->v);
 }
 
 static int decode_map(DECODE_ARGS)
@@ -445,6 +465,7 @@ static int (*const decoders[])(DECODE_ARGS) = {
 	[J_T_U32] = decode_u32,         [J_T_OPT_I64] = decode_opt_i64,
 	[J_T_OPT_U64] = decode_opt_u64, [J_T_DOUBLE] = decode_double,
 	[J_T_STRING] = decode_string,   [J_T_STRINGS] = decode_strings,
+	[J_T_OPT_STRINGS] = decode_opt_strings,
 	[J_T_MAP] = decode_map,         [J_T_OBJECT] = decode_object,
 	[J_T_ARRAY] = decode_array,     [J_T_OBJECT_MAP] = decode_object_map,
 	[J_T_RAW] = decode_raw,
@@ -483,7 +504,7 @@ static int check_required(struct decoder *d, const struct at *at, const struct j
 	for (size_t i = 0; i < schema->n_fields; i++) {
 		struct at missing = { .parent = at, .key = schema->fields[i].name };
 
-		if ((schema->fields[i].flags & J_REQUIRED) != 0 && !seen[i])
+		if (DEFENCE(REQUIRED_FIELDS, (schema->fields[i].flags & J_REQUIRED) != 0 && !seen[i], false))
 			return wrong(d, &missing, "required, but missing");
 	}
 	return 0;
@@ -552,6 +573,12 @@ static int parse(const char *text, size_t n, json_t **ret_tree, struct err *e)
 		return parse_error(text, n, &error, e);
 	*ret_tree = tree;
 	return 0;
+}
+
+/* Out of memory, jansson leaves out characters of a string and says nothing: the process ends instead, as elsewhere. */
+__attribute__((constructor)) static void never_out_of_memory(void)
+{
+	json_set_alloc_funcs(xmalloc, free);
 }
 
 int json_decode(const char *text, size_t n, const struct jschema *schema, struct arena *arena,

@@ -26,6 +26,7 @@ struct opt_i64  { bool set; int64_t v; };
 struct opt_bool { bool set; bool v; };
 
 struct str_list { char **v; size_t n; };                 /* a JSON array of strings */
+struct opt_strs { bool set; struct str_list v; };        /* the same where none is not the same as an empty one */
 struct str_pair { char *key; char *value; };
 struct str_map  { struct str_pair *v; size_t n; };       /* a JSON object of strings, in order of arrival */
 struct json_raw { char *text; size_t len; };             /* any value, kept as compact text (NULL: absent) */
@@ -41,6 +42,7 @@ enum jtype {
 	J_T_DOUBLE,      /* double */
 	J_T_STRING,      /* char *, NULL: absent */
 	J_T_STRINGS,     /* struct str_list; JSON null is an empty list */
+	J_T_OPT_STRINGS, /* struct opt_strs; JSON null is absent */
 	J_T_MAP,         /* struct str_map; JSON null is an empty map */
 	J_T_OBJECT,      /* pointer to a struct of another schema, NULL: absent */
 	J_T_ARRAY,       /* pointer to an array of structs + count field */
@@ -53,6 +55,7 @@ enum jflags {
 	J_REQUIRED   = 1,   /* decode: absence is an error */
 	J_OMIT_EMPTY = 2,   /* emit: leave out false, 0, NULL, "" and empty lists */
 	J_NULLABLE   = 4,   /* emit: an empty list, map, object or string is null; decode takes null as absent anyway */
+	J_OR_STRING  = 8,   /* decode, J_T_STRINGS: a string stands for a list of it alone, as in Go's strslice */
 };
 
 struct jschema;
@@ -89,6 +92,7 @@ struct jschema {
 #define J_DOUBLE(T, m, key, fl)    J_ROW_(T, m, double, J_T_DOUBLE, key, fl, 0, NULL)
 #define J_STRING(T, m, key, fl)    J_ROW_(T, m, char *, J_T_STRING, key, fl, 0, NULL)
 #define J_STRINGS(T, m, key, fl)   J_ROW_(T, m, struct str_list, J_T_STRINGS, key, fl, 0, NULL)
+#define J_OPT_STRINGS(T, m, key, fl) J_ROW_(T, m, struct opt_strs, J_T_OPT_STRINGS, key, fl, 0, NULL)
 #define J_MAP(T, m, key, fl)       J_ROW_(T, m, struct str_map, J_T_MAP, key, fl, 0, NULL)
 #define J_RAW(T, m, key, fl)       J_ROW_(T, m, struct json_raw, J_T_RAW, key, fl, 0, NULL)
 /* @sch is a pointer to the struct jschema of what the member points to; @n the size_t member that counts */
@@ -112,6 +116,13 @@ struct jschema {
 typedef int (*json_unknown_fn)(void *ctx, const char *path, const char *value, struct err *e);
 
 /**
+ * json_count_values() - About how many values a text holds, to be asked before it is decoded: "{}," takes a hundred times its
+ * size in memory
+ * Return: at least as many as there are objects, arrays and their members
+ */
+size_t json_count_values(const char *text, size_t n);
+
+/**
  * json_decode() - Parse text by a schema into an arena
  * @text, @n:  borrows; at most what the caller's own limit allowed
  * @unknown:   NULL: unknown keys are ignored
@@ -121,6 +132,15 @@ typedef int (*json_unknown_fn)(void *ctx, const char *path, const char *value, s
  */
 int json_decode(const char *text, size_t n, const struct jschema *schema, struct arena *arena,
 		json_unknown_fn unknown, void *ctx, void **ret, struct err *e);
+
+/**
+ * json_err_in() - Say that the value at a path is wrong, with its place in the text
+ * @text: borrows; valid JSON
+ * @path: "log-opts.max-size", "hosts[1]"; where there is no such value only the path is told
+ * @e:    ERR_INVALID "line 3, column 7, at hosts[1]: <what>"
+ * Return: -1, always
+ */
+int json_err_in(const char *text, size_t n, const char *path, const char *what, struct err *e);
 
 /* Emit a struct by its schema, compact, appended to @out; every string is made valid UTF-8. */
 void json_emit(const struct jschema *schema, const void *obj, struct strbuf *out);

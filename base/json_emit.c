@@ -9,28 +9,6 @@
 
 /* --- strings ------------------------------------------------------------------------------------- */
 
-/* The length of the valid UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), or 0. */
-static size_t utf8_length(const unsigned char *p, size_t n)
-{
-	size_t len = p[0] < 0x80   ? 1
-		     : p[0] < 0xc2 ? 0
-		     : p[0] < 0xe0 ? 2
-		     : p[0] < 0xf0 ? 3
-		     : p[0] < 0xf5 ? 4
-				   : 0;
-
-	if (len == 0 || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 static void add_escaped(struct strbuf *out, unsigned char c)
 {
 	static const char shorts[32] = {
@@ -52,7 +30,7 @@ static void add_string(struct strbuf *out, const char *s, size_t n)
 
 	strbuf_addc(out, '"');
 	for (size_t i = 0; i < n;) {
-		size_t len = utf8_length(p + i, n - i);
+		size_t len = str_utf8_length(p + i, n - i);
 
 		if (len > 0 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
 			i += len;
@@ -237,6 +215,8 @@ static bool is_empty(const struct jfield *f, const void *obj)
 		return str_is_empty(*MEMBER(char *));
 	case J_T_STRINGS:
 		return MEMBER(struct str_list)->n == 0;
+	case J_T_OPT_STRINGS:
+		return !MEMBER(struct opt_strs)->set;
 	case J_T_MAP:
 		return MEMBER(struct str_map)->n == 0;
 	case J_T_OBJECT:
@@ -257,6 +237,7 @@ static bool is_null_when_empty(const struct jfield *f)
 	case J_T_OPT_BOOL:
 	case J_T_OPT_I64:
 	case J_T_OPT_U64:
+	case J_T_OPT_STRINGS:
 	case J_T_OBJECT:
 	case J_T_RAW:
 		return true;
@@ -331,6 +312,9 @@ static void emit_value(struct jw *w, const struct jfield *f, const void *obj)
 		break;
 	case J_T_STRINGS:
 		jw_strs(w, f->name, MEMBER(struct str_list));
+		break;
+	case J_T_OPT_STRINGS:
+		jw_strs(w, f->name, &MEMBER(struct opt_strs)->v);
 		break;
 	case J_T_MAP:
 		jw_map(w, f->name, MEMBER(struct str_map));

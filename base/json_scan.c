@@ -138,6 +138,37 @@ static void path_at(const char *text, size_t offset, struct strbuf *out)
 	where_print(&w, text, out);
 }
 
+/* Where the value at a path begins, or n. */
+static size_t value_offset(const char *text, size_t n, const char *path)
+{
+	struct where w = { .depth = 0 };
+
+	for (size_t i = 0; i < n;) {
+		AUTO_STRBUF struct strbuf here = { 0 };
+		size_t start = i;
+
+		i = text[i] == '"' ? string_end(text, n, i) : i + 1;
+		where_token(&w, text[start], start, i);
+		if (text[start] != ':' && text[start] != '[' && text[start] != ',')
+			continue;
+		where_print(&w, text, &here);
+		while (i < n && text[i] != '\0' && strchr(" \t\r\n", text[i]) != NULL)
+			i++;
+		if (!w.expects_key && str_eq(strbuf_cstr(&here), path))
+			return i;
+	}
+	return n;
+}
+
+int json_err_in(const char *text, size_t n, const char *path, const char *what, struct err *e)
+{
+	size_t offset = value_offset(text, n, path);
+
+	if (offset == n)
+		return err_set(e, ERR_INVALID, "at %.200s: %s", path, what);
+	return json_err_at(text, n, offset, what, e);
+}
+
 int json_err_at(const char *text, size_t n, size_t offset, const char *what, struct err *e)
 {
 	AUTO_STRBUF struct strbuf path = { 0 };
@@ -203,6 +234,21 @@ static int scan_string(const char *text, size_t n, size_t start, size_t end, str
 	size_t nul = find_nul(text, start, end);
 
 	return nul < end ? json_err_at(text, n, nul, "strings may not contain NUL", e) : 0;
+}
+
+size_t json_count_values(const char *text, size_t n)
+{
+	size_t count = 1;
+
+	for (size_t i = 0; i < n;) {
+		if (text[i] == '"') {
+			i = string_end(text, n, i);
+			continue;
+		}
+		count += text[i] == ',' || text[i] == '{' || text[i] == '[';
+		i++;
+	}
+	return count;
 }
 
 int json_scan(const char *text, size_t n, char **ret_marked, struct err *e)

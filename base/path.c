@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 #include "base/str.h"
 
@@ -35,7 +36,7 @@ int path_open_in_root(int root_fd, const char *path, int flags, mode_t mode, int
 	struct open_how how = {
 		.flags = (unsigned)flags | O_CLOEXEC,
 		.mode = creates ? mode : 0,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+		.resolve = DEFENCE(OPEN_IN_ROOT, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, 0),
 	};
 	int fd = openat2_retry(root_fd, path, &how);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/defence.h"
 #include "base/err.h"
 #include "base/own.h"
 
@@ -58,6 +59,21 @@ void strbuf_adds(struct strbuf *b, const char *s)
 void strbuf_addc(struct strbuf *b, char c)
 {
 	strbuf_add(b, &c, 1);
+}
+
+/* Also the C1's, in UTF-8. */
+void strbuf_add_visible(struct strbuf *b, const char *text, const char *keep)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
+		bool is_c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+
+		if (DEFENCE(VISIBLE, (*p < 0x20 && strchr(keep, *p) == NULL) || *p == 0x7f || is_c1, false))
+			strbuf_addf(b, "\\x%02x", *p);
+		else
+			strbuf_addc(b, (char)*p);
+		if (is_c1)
+			strbuf_addf(b, "\\x%02x", *++p);
+	}
 }
 
 void strbuf_addf(struct strbuf *b, const char *fmt, ...)
@@ -175,6 +191,27 @@ bool str_is_hex(const char *s, size_t n)
 			return false;
 	}
 	return s[n] == '\0';
+}
+
+size_t str_utf8_length(const unsigned char *p, size_t n)
+{
+	size_t len = p[0] < 0x80   ? 1
+		     : p[0] < 0xc2 ? 0
+		     : p[0] < 0xe0 ? 2
+		     : p[0] < 0xf0 ? 3
+		     : p[0] < 0xf5 ? 4
+				   : 0;
+
+	if (len == 0 || len > n)
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return len;
 }
 
 static int base64_value(char c)

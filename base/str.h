@@ -32,13 +32,15 @@ void strbuf_reserve(struct strbuf *b, size_t extra);
  * strbuf_add() - Append bytes; strbuf_adds() a string, strbuf_addc() a character, strbuf_addf() as printf
  *
  * strbuf_drop_front() removes n consumed bytes, strbuf_take() hands the data over and leaves the buffer empty,
- * strbuf_cstr() borrows it.
+ * strbuf_cstr() borrows it. strbuf_add_visible() is for what comes from outside and is shown: control characters, which
+ * could forge lines or move the reader's cursor, become \x1b and the like, but for those in @keep.
  * Return: strbuf_take() owned, strbuf_cstr() borrowed; neither is ever NULL
  */
 void strbuf_add(struct strbuf *b, const void *data, size_t n);
 void strbuf_adds(struct strbuf *b, const char *s);
 void strbuf_addc(struct strbuf *b, char c);
 void strbuf_addf(struct strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void strbuf_add_visible(struct strbuf *b, const char *text, const char *keep);
 void strbuf_drop_front(struct strbuf *b, size_t n);
 char *strbuf_take(struct strbuf *b);
 const char *strbuf_cstr(const struct strbuf *b);
@@ -65,6 +67,12 @@ bool str_to_i64(const char *s, int64_t *ret); /* an optional '-' */
  */
 void str_hex(const void *bytes, size_t n, char *out);
 bool str_is_hex(const char *s, size_t n); /* exactly n lower-case hex digits, then NUL */
+
+/**
+ * str_utf8_length() - The first character of the n > 0 bytes at p (RFC 3629: no overlong forms, no surrogates)
+ * Return: its length in bytes, 0 when it is none
+ */
+size_t str_utf8_length(const unsigned char *p, size_t n);
 
 /**
  * str_base64_decode() - Decode base64 text (standard or URL alphabet, padding optional)

@@ -3,12 +3,16 @@
 #include <stdio.h>
 
 #include "base/own.h"
-#include "cli/cmd.h"
+#include "cli/commands.h"
+#include "cli/format.h"
+#include "cli/reply.h"
+#include "cli/style.h"
+#include "cli/table.h"
 
 struct options { const char *format; };
-static const struct opt options[] = {
-	{ 0, "format", OPT_STRING, offsetof(struct options, format), "json", "print the daemon's JSON as it is" },
-	{ 0 },
+static const struct opt rows[] = {
+	OPT_TEXT(struct options, format, 0, "format", "FORMAT", "'json', or a TEMPLATE over the daemon's answer", .choices = "json"),
+	OPT_END,
 };
 
 struct part { bool ok; char *reason; };
@@ -45,53 +49,94 @@ static const struct jfield health_fields[] = {
 };
 static const struct jschema health_schema = J_SCHEMA(struct health, "kiln health", health_fields);
 
-static void print_part(const char *name, const struct part *p)
+#define CELL(name) static void name(const struct table *t, const void *of, const char *key, struct strbuf *out)
+#define ROW const struct row *r = of; (void)t; (void)key
+
+CELL(cell_id) { ROW; strbuf_addf(out, "%.12s", r->id); }
+CELL(cell_name) { ROW; strbuf_adds(out, r->name); }
+CELL(cell_state) { ROW; strbuf_adds(out, r->state); }
+CELL(cell_health) { ROW; strbuf_adds(out, r->health); }
+CELL(cell_restarts) { ROW; strbuf_addf(out, "%lld", (long long)r->restarts); }
+
+CELL(cell_warm)
 {
-	printf("%-10s %s%s%s\n", name, p->ok ? "ok" : "failed", p->reason ? ": " : "", p->reason ? p->reason : "");
+	ROW;
+
+	strbuf_adds(out, r->is_warm ? "yes" : r->should_be_warm ? "no" : "-");
+	if (!str_is_empty(r->reason))
+		strbuf_addf(out, ": %s", r->reason);
 }
 
-static void print_health(const struct health *h)
+static const struct column columns[] = {
+	{ "ID", "CONTAINER ID", cell_id, false },
+	{ "Name", "NAME", cell_name, false },
+	{ "State", "STATE", cell_state, false },
+	{ "Health", "HEALTH", cell_health, false },
+	{ "Restarts", "RESTARTS", cell_restarts, false },
+	{ "Warm", "WARM", cell_warm, false },
+	{ NULL, NULL, NULL, false },
+};
+
+static void print_part(const char *name, const struct part *p)
 {
+	cmd_say(stdout, "%-10s ", name);
+	style_print(stdout, p->ok ? STYLE_GOOD : STYLE_BAD, p->ok ? "ok" : "failed");
+	cmd_say(stdout, "%s%s\n", p->reason ? ": " : "", p->reason ? p->reason : "");
+}
+
+static int print_health(const struct health *h, struct arena *a, struct err *e)
+{
+	AUTO_TABLE struct table t = {0};
+
+	if (table_init(&t, columns, NULL, "ID Name State Health Restarts Warm", a, e) < 0)
+		return -1;
 	print_part("daemon", h->daemon);
 	print_part("launcher", h->launcher);
 	print_part("storage", h->storage);
-	if (h->n_rows)
-		printf("\n%-14s %-24s %-12s %-10s %-9s %s\n", "CONTAINER ID", "NAME", "STATE", "HEALTH", "RESTARTS", "WARM");
-	for (size_t i = 0; i < h->n_rows; i++) {
-		const struct row *r = &h->rows[i];
-
-		printf("%-14.12s %-24s %-12s %-10s %-9lld %s%s%s\n", r->id, r->name, r->state, r->health, (long long)r->restarts,
-		       r->is_warm ? "yes" : r->should_be_warm ? "no" : "-", r->reason ? ": " : "", r->reason ? r->reason : "");
-	}
-	printf("\n%s\n", h->is_warm ? "all that should be warm is warm" : "not all that should be warm is warm");
+	printf("\n");
+	for (size_t i = 0; i < h->n_rows; i++)
+		table_row(&t, &h->rows[i]);
+	if (h->n_rows && table_show(&t, e) < 0)
+		return -1;
+	fputs(h->n_rows ? "\n" : "", stdout);
+	style_print(stdout, h->is_warm ? STYLE_GOOD : STYLE_BAD, h->is_warm ? "all that should be warm is warm" : "not all that should be warm is warm");
+	printf("\n");
+	return 0;
 }
 
-static int run(int argc, char **argv, struct arena *a)
+static int show(const struct options *o, const struct health *h, const struct strbuf *body, struct arena *a, struct err *e)
+{
+	AUTO_STRBUF struct strbuf out = {0};
+	struct format f;
+
+	if (!o->format)
+		return print_health(h, a, e);
+	if (format_parse(o->format, a, &f, e) < 0 || format_answer(&f, strbuf_cstr(body), body->len, &out, e) < 0)
+		return -1;
+	fputs(strbuf_cstr(&out), stdout);
+	return 0;
+}
+
+static int run(const struct call *c)
 {
 	AUTO_STRBUF struct strbuf body = {0};
-	struct options o = {0};
 	struct health *h = NULL;
-	int first, status = 0;
 	struct err e = {0};
+	int status = 0;
 
-	if (!cmd_options(&cmd_health, argc, argv, a, &o, &first, &status))
-		return status;
-	if (o.format && !str_eq(o.format, "json")) {
-		err_set(&e, ERR_INVALID, "format '%s' is not known; there is 'json'", o.format);
-		return cmd_fail(&cmd_health, &e);
-	}
 	/* 503 is an answer: not everything is warm */
-	if (api_request(api_host(), "GET", "/kiln/v1/health", NULL, &status, &body, &e) < 0)
-		return cmd_fail(&cmd_health, &e);
-	if (json_decode(strbuf_cstr(&body), body.len, &health_schema, a, NULL, NULL, (void **)&h, &e) < 0) {
-		err_wrap(&e, "the daemon's answer (status %d)", status);
-		return cmd_fail(&cmd_health, &e);
-	}
-	if (o.format)
-		printf("%s", body.data);
-	else
-		print_health(h);
-	return h->is_warm ? 0 : 1;
+	if (api_request(c->host, "GET", "/kiln/v1/health", NULL, &status, &body, &e) < 0)
+		return cmd_fail(&e);
+	if (reply_decode(c, &body, &health_schema, (void **)&h, &e) < 0)
+		return cmd_fail(&e);
+	if (show(c->o, h, &body, c->a, &e) < 0)
+		return cmd_fail(&e);
+	return h->is_warm ? 0 : EXIT_FAILED;
 }
 
-const struct command cmd_health = { "health", "[OPTIONS]", "Show whether all that should be warm is warm", options, run };
+const struct command cmd_health = {
+	.name = "health", .usage = "[OPTIONS]", .help = "Show whether all that should be warm is warm",
+	.more = "The exit status is 0 when everything is warm: the daemon, its launcher and storage work, and every container that should "
+		"run does and is healthy. It is 1 when not, or when the daemon does not answer.",
+	.opts = { { rows } }, .options_size = sizeof(struct options), .run = run,
+};

@@ -1,303 +1,230 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kiln run: create, attach, start, wait; docker's options, as far as kilnd does them. */
-#include <poll.h>
+/* kiln create, run, start, attach. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/own.h"
-#include "cli/cmd.h"
-#include "cli/session.h"
+#include "cli/commands.h"
+#include "cli/create.h"
+#include "cli/foreground.h"
+#include "cli/reply.h"
 #include "cli/tty.h"
 
-struct options {
-	bool detach, interactive, tty, rm, init, read_only, privileged;
-	const char *name, *hostname, *user, *workdir, *entrypoint, *network, *restart, *memory, *cpus, *pids_limit, *stop_signal;
-	struct str_list env, volume, label, cap_add, cap_drop;
+/* ---- create and run ---- */
+
+struct run_options {
+	struct create_options create;   /* first: the rows of create are used */
+	bool detach;
+	struct opt_bool sig_proxy;
+	const char *detach_keys;
 };
-#define O(letter, name, type, field, value, help) { letter, name, type, offsetof(struct options, field), value, help }
-static const struct opt options[] = {
-	O('d', "detach", OPT_BOOL, detach, NULL, "run in the background and print the ID"),
-	O('i', "interactive", OPT_BOOL, interactive, NULL, "pass standard input on"),
-	O('t', "tty", OPT_BOOL, tty, NULL, "give it a terminal"),
-	O(0, "rm", OPT_BOOL, rm, NULL, "remove it when it ends"),
-	O(0, "name", OPT_STRING, name, "NAME", "its name"),
-	O('h', "hostname", OPT_STRING, hostname, "NAME", "its host name"),
-	O('e', "env", OPT_LIST, env, "K=V", "set an environment variable (K alone takes ours)"),
-	O('v', "volume", OPT_LIST, volume, "SRC:DST[:ro]", "bind a path of this machine"),
-	O('l', "label", OPT_LIST, label, "K=V", "set a label"),
-	O('u', "user", OPT_STRING, user, "USER[:GROUP]", "run as this user"),
-	O('w', "workdir", OPT_STRING, workdir, "PATH", "working directory"),
-	O(0, "entrypoint", OPT_STRING, entrypoint, "PROGRAM", "instead of the image's"),
-	O(0, "network", OPT_STRING, network, "none|host|bridge", "its network (default bridge)"),
-	O(0, "restart", OPT_STRING, restart, "POLICY", "no, always, unless-stopped or on-failure[:N]"),
-	O('m', "memory", OPT_STRING, memory, "BYTES", "limit of memory, with k, m or g"),
-	O(0, "cpus", OPT_STRING, cpus, "N", "limit of processor time"),
-	O(0, "pids-limit", OPT_STRING, pids_limit, "N", "limit of processes"),
-	O(0, "stop-signal", OPT_STRING, stop_signal, "SIGNAL", "what stop sends"),
-	O(0, "cap-add", OPT_LIST, cap_add, "CAP", "add a capability"),
-	O(0, "cap-drop", OPT_LIST, cap_drop, "CAP", "drop a capability"),
-	O(0, "init", OPT_BOOL, init, NULL, "run an init that forwards signals and reaps"),
-	O(0, "read-only", OPT_BOOL, read_only, NULL, "make its root read-only"),
-	O(0, "privileged", OPT_BOOL, privileged, NULL, "give it all capabilities"),
-	{ 0 },
+static const struct opt run_rows[] = {
+	OPT_FLAG(struct run_options, detach, 'd', "detach", "Run in the background and print the ID", .group = "Foreground and background"),
+	OPT_TEXT(struct run_options, detach_keys, 0, "detach-keys", "KEYS", "What leaves the container's terminal (default ctrl-p,ctrl-q)"),
+	OPT_SWITCH(struct run_options, sig_proxy, 0, "sig-proxy", "Pass signals on to the program (default true)"),
+	OPT_END,
 };
-#undef O
 
-/* "64m" as bytes */
-static int parse_bytes(const char *text, int64_t *ret, struct err *e)
+static int run_create(const struct call *c)
 {
-	static const char units[] = "bkmgt";
-	size_t n = strlen(text);
-	AUTO_FREE char *digits = xstrdup(text);
-	const char *unit = NULL;
-	int64_t v;
-
-	if (n > 1 && (unit = strchr(units, digits[n - 1] | 32)))
-		digits[n - 1] = '\0';
-	if (!str_to_i64(digits, &v) || v < 0 || v > INT64_MAX >> 40)
-		return err_set(e, ERR_INVALID, "memory '%s': expected a number with b, k, m, g or t", text);
-	*ret = v << (unit ? 10 * (unit - units) : 0);
-	return 0;
-}
-
-/* "1.5" as billionths */
-static int parse_cpus(const char *text, int64_t *ret, struct err *e)
-{
-	char *end;
-	double v = strtod(text, &end);
-
-	if (*end || end == text || !(v >= 0 && v < 1e6))
-		return err_set(e, ERR_INVALID, "cpus '%s': expected a number", text);
-	*ret = (int64_t)(v * 1e9 + 0.5);
-	return 0;
-}
-
-static void print_labels(struct jw *w, const struct str_list *l)
-{
-	jw_obj(w, "Labels");
-	for (size_t i = 0; i < l->n; i++) {
-		const char *eq = strchr(l->v[i], '=');
-		AUTO_FREE char *key = xstrndup(l->v[i], eq ? (size_t)(eq - l->v[i]) : strlen(l->v[i]));
-
-		jw_str(w, key, eq ? eq + 1 : "");
-	}
-	jw_obj_end(w);
-}
-
-static void print_env(struct jw *w, const struct str_list *l)
-{
-	jw_arr(w, "Env");
-	for (size_t i = 0; i < l->n; i++) {
-		const char *ours = strchr(l->v[i], '=') ? NULL : getenv(l->v[i]);
-		AUTO_FREE char *pair = ours ? xasprintf("%s=%s", l->v[i], ours) : NULL;
-
-		if (pair || strchr(l->v[i], '='))
-			jw_str(w, NULL, pair ? pair : l->v[i]);
-	}
-	jw_arr_end(w);
-}
-
-static void print_restart(struct jw *w, const char *text)
-{
-	const char *colon = strchr(text, ':');
-	AUTO_FREE char *name = xstrndup(text, colon ? (size_t)(colon - text) : strlen(text));
-	int64_t n = 0;
-
-	if (colon)
-		str_to_i64(colon + 1, &n);
-	jw_obj(w, "RestartPolicy");
-	jw_str(w, "Name", name);
-	jw_i64(w, "MaximumRetryCount", n);
-	jw_obj_end(w);
-}
-
-static void print_str(struct jw *w, const char *key, const char *value)
-{
-	if (value)
-		jw_str(w, key, value);
-}
-
-static int print_host_config(struct jw *w, const struct options *o, struct err *e)
-{
-	int64_t v;
-
-	jw_obj(w, "HostConfig");
-	jw_str(w, "NetworkMode", o->network ? o->network : "default");
-	jw_bool(w, "AutoRemove", o->rm);
-	jw_bool(w, "Privileged", o->privileged);
-	jw_bool(w, "ReadonlyRootfs", o->read_only);
-	if (o->init)
-		jw_bool(w, "Init", true);
-	if (o->restart)
-		print_restart(w, o->restart);
-	if (o->memory) {
-		if (parse_bytes(o->memory, &v, e) < 0)
-			return -1;
-		jw_i64(w, "Memory", v);
-	}
-	if (o->cpus) {
-		if (parse_cpus(o->cpus, &v, e) < 0)
-			return -1;
-		jw_i64(w, "NanoCpus", v);
-	}
-	if (o->pids_limit) {
-		if (!str_to_i64(o->pids_limit, &v))
-			return err_set(e, ERR_INVALID, "pids-limit '%s': expected a number", o->pids_limit);
-		jw_i64(w, "PidsLimit", v);
-	}
-	jw_strs(w, "Binds", &o->volume);
-	jw_strs(w, "CapAdd", &o->cap_add);
-	jw_strs(w, "CapDrop", &o->cap_drop);
-	jw_obj_end(w);
-	return 0;
-}
-
-/* The create request. @argv: image and command. */
-static int print_create(const struct options *o, int argc, char **argv, struct strbuf *out, struct err *e)
-{
-	struct str_list cmd = { argv + 1, (size_t)argc - 1 };
-	struct str_list entrypoint = { (char **)&o->entrypoint, 1 };
-	bool is_foreground = !o->detach;
-	struct jw w;
-
-	jw_init(&w, out);
-	jw_obj(&w, NULL);
-	jw_str(&w, "Image", argv[0]);
-	if (cmd.n)
-		jw_strs(&w, "Cmd", &cmd);
-	if (o->entrypoint)
-		jw_strs(&w, "Entrypoint", &entrypoint);
-	print_str(&w, "Hostname", o->hostname);
-	print_str(&w, "User", o->user);
-	print_str(&w, "WorkingDir", o->workdir);
-	print_str(&w, "StopSignal", o->stop_signal);
-	jw_bool(&w, "Tty", o->tty);
-	jw_bool(&w, "OpenStdin", o->interactive);
-	jw_bool(&w, "StdinOnce", o->interactive && is_foreground);
-	jw_bool(&w, "AttachStdin", o->interactive && is_foreground);
-	jw_bool(&w, "AttachStdout", is_foreground);
-	jw_bool(&w, "AttachStderr", is_foreground);
-	print_env(&w, &o->env);
-	print_labels(&w, &o->label);
-	if (print_host_config(&w, o, e) < 0)
-		return -1;
-	jw_obj_end(&w);
-	return 0;
-}
-
-struct created { char *id; struct str_list warnings; };
-static const struct jfield created_fields[] = {
-	J_STRING(struct created, id, "Id", J_REQUIRED),
-	J_STRINGS(struct created, warnings, "Warnings", 0),
-};
-static const struct jschema created_schema = J_SCHEMA(struct created, "ContainerCreate", created_fields);
-
-static int create(const struct options *o, int argc, char **argv, struct arena *a, const char **ret_id, struct err *e)
-{
+	struct create_options o = *(const struct create_options *)c->o;
 	AUTO_STRBUF struct strbuf request = {0};
-	AUTO_STRBUF struct strbuf body = {0};
-	AUTO_STRBUF struct strbuf path = {0};
-	struct created *c = NULL;
-	int status;
-
-	strbuf_adds(&path, "/containers/create?name=");
-	api_escape(&path, o->name);
-	if (print_create(o, argc, argv, &request, e) < 0 ||
-	    api_call(api_host(), "POST", path.data, request.data, &status, &body, e) < 0 ||
-	    json_decode(strbuf_cstr(&body), body.len, &created_schema, a, NULL, NULL, (void **)&c, e) < 0)
-		return -1;
-	for (size_t i = 0; i < c->warnings.n; i++)
-		fprintf(stderr, "warning: %s\n", c->warnings.v[i]);
-	*ret_id = c->id;
-	return 0;
-}
-
-static int start(const char *id, struct err *e)
-{
-	AUTO_FREE char *path = xasprintf("/containers/%s/start", id);
-	AUTO_STRBUF struct strbuf body = {0};
-	int status;
-
-	return api_call(api_host(), "POST", path, NULL, &status, &body, e);
-}
-
-/* Docker's exit statuses for what could not be started */
-static int start_failed(const struct err *e)
-{
-	cmd_fail(&cmd_run, e);
-	if (strstr(e->msg, "executable file not found") || strstr(e->msg, "no such file or directory"))
-		return 127;
-	return strstr(e->msg, "permission denied") || strstr(e->msg, "is a directory") ? 126 : 125;
-}
-
-struct waited { int64_t code; };
-static const struct jfield waited_fields[] = { J_I64(struct waited, code, "StatusCode", J_REQUIRED) };
-static const struct jschema waited_schema = J_SCHEMA(struct waited, "ContainerWait", waited_fields);
-
-static int exit_code(int wait_fd, struct arena *a, struct err *e)
-{
-	AUTO_STRBUF struct strbuf body = {0};
-	struct waited *w = NULL;
-	int status;
-
-	if (api_receive(wait_fd, "wait", &status, &body, e) < 0 ||
-	    json_decode(strbuf_cstr(&body), body.len, &waited_schema, a, NULL, NULL, (void **)&w, e) < 0)
-		return cmd_fail(&cmd_run, e);
-	return (int)w->code;
-}
-
-static int run_foreground(const struct options *o, const char *id, struct arena *a)
-{
-	AUTO_FREE char *attach = xasprintf("/containers/%s/attach?stream=1&stdout=1&stderr=1&stdin=%d", id, o->interactive);
-	AUTO_FREE char *wait = xasprintf("/containers/%s/wait?condition=%s", id, o->rm ? "removed" : "next-exit");
-	struct session s = { .host = api_host(), .id = id, .fd = -1, .signal_fd = -1, .is_tty = o->tty, .wants_stdin = o->interactive };
-	AUTO_STRBUF struct strbuf prefix = {0};
-	AUTO_CLOSE int fd = -1, wait_fd = -1, signal_fd = -1;
-	struct err e = {0};
-
-	if (api_hijack(s.host, attach, NULL, &fd, &prefix, &e) < 0 || api_send(s.host, "POST", wait, NULL, &wait_fd, &e) < 0)
-		return cmd_fail(&cmd_run, &e);
-	/* its headers come at once: now the wait is registered, and the start cannot overtake it */
-	poll(&(struct pollfd){ wait_fd, POLLIN, 0 }, 1, 10000);
-	signal_fd = tty_signals(!o->tty);
-	if (start(id, &e) < 0)
-		return start_failed(&e);
-	s.fd = fd;
-	s.signal_fd = signal_fd;
-	session_resize(&s);
-	if (o->tty && o->interactive && tty_raw() < 0)
-		err_sys(&e, "terminal");
-	if (session_pump(&s, &prefix, &e) < 0) {
-		tty_restore();
-		return cmd_fail(&cmd_run, &e);
-	}
-	tty_restore();
-	return exit_code(TAKE_FD(wait_fd), a, &e);
-}
-
-static int run(int argc, char **argv, struct arena *a)
-{
 	const char *id = NULL;
-	struct options o = {0};
 	struct err e = {0};
-	int first, status;
 
-	if (!cmd_options(&cmd_run, argc, argv, a, &o, &first, &status))
-		return status;
-	if (first >= argc)
-		err_set(&e, ERR_INVALID, "expected an image; 'kiln run --help' tells the rest");
-	else if (o.tty && o.interactive && !o.detach && !tty_is_here())
-		err_set(&e, ERR_INVALID, "the input device is not a TTY");
-	if (e.kind != ERR_NONE || create(&o, argc - first, argv + first, a, &id, &e) < 0)
-		return cmd_fail(&cmd_run, &e);
-	if (!o.detach)
-		return run_foreground(&o, id, a);
-	if (start(id, &e) < 0)
-		return start_failed(&e);
+	if (create_check(c, &o, &e) < 0)
+		return cmd_not_run(c, &e);
+	if (create_print(c, &o, &c->args, &request, &e) < 0)
+		return cmd_bad_option(c, &e);
+	if (create_container(c, &o, &request, &id, &e) < 0)
+		return cmd_fail(&e);
 	printf("%s\n", id);
 	return 0;
 }
 
-const struct command cmd_run = { "run", "[OPTIONS] IMAGE [COMMAND] [ARG...]", "Create a container and run a command in it", options, run };
+static int run_detached(const struct call *c, const char *id)
+{
+	struct err e = {0};
+	int status = reply_post(c, "POST", path_of(c->a, "containers", id, "start"), NULL, NULL, &e);
+
+	printf("%s\n", id);
+	return status < 0 ? cmd_not_started(c, &e) : 0;
+}
+
+static int run_attached(const struct call *c, const struct create_options *create, const char *id)
+{
+	const struct run_options *o = c->o;
+	struct foreground f = {
+		.id = id, .is_tty = create->tty, .is_removed_at_end = create->rm, .detach_keys = o->detach_keys,
+		.wants_stdin = create_attached(create, "stdin"), .wants_stdout = create_attached(create, "stdout"),
+		.wants_stderr = create_attached(create, "stderr"), .passes_signals = !o->sig_proxy.set || o->sig_proxy.v,
+	};
+	struct err e = {0};
+	int status = 0;
+
+	return foreground_run(c, &f, &status, &e) < 0 ? cmd_not_started(c, &e) : status;
+}
+
+static int run_run(const struct call *c)
+{
+	const struct run_options *o = c->o;
+	struct create_options create = o->create;
+	AUTO_STRBUF struct strbuf request = {0};
+	const char *id = NULL;
+	struct err e = {0};
+
+	create.is_detached = o->detach;
+	if (create.tty && !tty_size(&create.console_height, &create.console_width))
+		create.console_height = 0;
+	if (create_check(c, &create, &e) < 0)
+		return cmd_not_run(c, &e);
+	if (create_print(c, &create, &c->args, &request, &e) < 0)
+		return cmd_bad_option(c, &e);
+	if (o->detach && create.attach.n)
+		return cmd_fail_with("conflicting options: cannot specify both --attach and --detach");
+	if (foreground_check_tty(create_attached(&create, "stdin"), create.tty, &e) < 0)
+		return cmd_fail(&e);
+	if (create_container(c, &create, &request, &id, &e) < 0)
+		return cmd_not_run(c, &e);
+	return o->detach ? run_detached(c, id) : run_attached(c, &create, id);
+}
+
+#define CREATE_USAGE "[OPTIONS] IMAGE [COMMAND] [ARG...]"
+
+const struct command cmd_create = {
+	.name = "create", .group = "container", .member = "create", .usage = CREATE_USAGE, .help = "Create a container",
+	.opts = { { create_rows } }, .options_size = sizeof(struct create_options),
+	.args = VALUE_IMAGE, .n_args_min = 1, .n_args_max = ARGS_MANY, .is_prefix = true, .run = run_create,
+};
+
+const struct command cmd_run = {
+	.name = "run", .group = "container", .member = "run", .usage = CREATE_USAGE, .help = "Create a container and run a command in it",
+	.more = "The exit status is the program's own; 125 when kiln or kilnd failed, 126 when the program cannot be executed, 127 when there "
+		"is no such program.",
+	.opts = { { create_rows, run_rows } }, .options_size = sizeof(struct run_options),
+	.args = VALUE_IMAGE, .n_args_min = 1, .n_args_max = ARGS_MANY, .is_prefix = true, .run = run_run,
+};
+
+/* ---- start and attach ---- */
+
+struct config { bool tty, open_stdin; };
+static const struct jfield config_fields[] = {
+	J_BOOLEAN(struct config, tty, "Tty", 0),
+	J_BOOLEAN(struct config, open_stdin, "OpenStdin", 0),
+};
+static const struct jschema config_schema = J_SCHEMA(struct config, "Config", config_fields);
+
+struct state { bool running, paused, restarting; };
+static const struct jfield state_fields[] = {
+	J_BOOLEAN(struct state, running, "Running", J_REQUIRED),
+	J_BOOLEAN(struct state, paused, "Paused", 0),
+	J_BOOLEAN(struct state, restarting, "Restarting", 0),
+};
+static const struct jschema state_schema = J_SCHEMA(struct state, "State", state_fields);
+
+struct host { bool auto_remove; };
+static const struct jfield host_fields[] = { J_BOOLEAN(struct host, auto_remove, "AutoRemove", 0) };
+static const struct jschema host_schema = J_SCHEMA(struct host, "HostConfig", host_fields);
+
+struct inspect { char *id; struct config *config; struct state *state; struct host *host; };
+static const struct jfield inspect_fields[] = {
+	J_STRING(struct inspect, id, "Id", J_REQUIRED),
+	J_OBJECT(struct inspect, config, "Config", &config_schema, J_REQUIRED),
+	J_OBJECT(struct inspect, state, "State", &state_schema, J_REQUIRED),
+	J_OBJECT(struct inspect, host, "HostConfig", &host_schema, J_REQUIRED),
+};
+static const struct jschema inspect_schema = J_SCHEMA(struct inspect, "ContainerInspect", inspect_fields);
+
+struct attach_options { bool attach, interactive, no_stdin; struct opt_bool sig_proxy; const char *detach_keys; };
+static const struct opt attach_rows[] = {
+	OPT_TEXT(struct attach_options, detach_keys, 0, "detach-keys", "KEYS", "What leaves the container's terminal (default ctrl-p,ctrl-q)"),
+	OPT_FLAG(struct attach_options, no_stdin, 0, "no-stdin", "Do not pass standard input on"),
+	OPT_SWITCH(struct attach_options, sig_proxy, 0, "sig-proxy", "Pass signals on to the program (default true)"),
+	OPT_END,
+};
+static const struct opt start_rows[] = {
+	OPT_FLAG(struct attach_options, attach, 'a', "attach", "Join with its output, and pass signals on"),
+	OPT_TEXT(struct attach_options, detach_keys, 0, "detach-keys", "KEYS", "What leaves the container's terminal (default ctrl-p,ctrl-q)"),
+	OPT_FLAG(struct attach_options, interactive, 'i', "interactive", "Join with its standard input"),
+	OPT_REFUSED_VALUE(0, "checkpoint", "Kiln has no checkpoints"),
+	OPT_REFUSED_VALUE(0, "checkpoint-dir", "Kiln has no checkpoints"),
+	OPT_END,
+};
+
+static int join(const struct call *c, const char *name, bool is_running, bool wants_stdin, int *ret_status, struct err *e)
+{
+	const struct attach_options *o = c->o;
+	struct inspect *i = NULL;
+	struct foreground f;
+
+	if (reply_get(c, path_of(c->a, "containers", name, "json"), &inspect_schema, (void **)&i, e) < 0)
+		return -1;
+	if (is_running && !i->state->running)
+		return err_set(e, ERR_CONFLICT, "You cannot attach to a stopped container, start it first");
+	if (is_running && i->state->paused)
+		return err_set(e, ERR_CONFLICT, "You cannot attach to a paused container, unpause it first");
+	if (is_running && i->state->restarting)
+		return err_set(e, ERR_CONFLICT, "You cannot attach to a restarting container, wait until it is running");
+	wants_stdin = wants_stdin && i->config->open_stdin;
+	if (foreground_check_tty(wants_stdin, i->config->tty, e) < 0)
+		return -1;
+	f = (struct foreground){
+		.id = i->id, .is_tty = i->config->tty, .is_running = is_running, .is_removed_at_end = i->host->auto_remove && !is_running,
+		.wants_stdin = wants_stdin, .wants_stdout = true, .wants_stderr = true, .detach_keys = o->detach_keys,
+		.passes_signals = !o->sig_proxy.set || o->sig_proxy.v,
+	};
+	return foreground_run(c, &f, ret_status, e);
+}
+
+static int run_attach(const struct call *c)
+{
+	const struct attach_options *o = c->o;
+	struct err e = {0};
+	int status = 0;
+
+	return join(c, c->args.v[0], true, !o->no_stdin, &status, &e) < 0 ? cmd_fail(&e) : status;
+}
+
+static int start_all(const struct call *c)
+{
+	AUTO_STRBUF struct strbuf failed = {0};
+
+	for (size_t i = 0; i < c->args.n; i++) {
+		struct err e = {0};
+
+		if (reply_post(c, "POST", path_of(c->a, "containers", c->args.v[i], "start"), NULL, NULL, &e) == 0) {
+			printf("%s\n", c->args.v[i]);
+			continue;
+		}
+		cmd_fail(&e);
+		strbuf_addf(&failed, "%s%s", failed.len ? ", " : "", c->args.v[i]);
+	}
+	if (failed.len)
+		fprintf(stderr, "Error: failed to start containers: %s\n", failed.data);
+	return failed.len ? EXIT_FAILED : 0;
+}
+
+static int run_start(const struct call *c)
+{
+	const struct attach_options *o = c->o;
+	struct err e = {0};
+	int status = 0;
+
+	if (!o->attach && !o->interactive)
+		return start_all(c);
+	if (c->args.n > 1)
+		return cmd_fail_with("you cannot start and attach multiple containers at once");
+	return join(c, c->args.v[0], false, o->interactive, &status, &e) < 0 ? cmd_fail(&e) : status;
+}
+
+const struct command cmd_start = {
+	.name = "start", .group = "container", .member = "start", .usage = "[OPTIONS] CONTAINER [CONTAINER...]",
+	.help = "Start containers that do not run", .opts = { { start_rows } }, .options_size = sizeof(struct attach_options),
+	.args = VALUE_CONTAINER, .n_args_min = 1, .n_args_max = ARGS_MANY, .run = run_start,
+};
+
+const struct command cmd_attach = {
+	.name = "attach", .group = "container", .member = "attach", .usage = "[OPTIONS] CONTAINER",
+	.help = "Join with the standard streams of a container that runs", .opts = { { attach_rows } },
+	.options_size = sizeof(struct attach_options), .args = VALUE_RUNNING, .n_args_min = 1, .n_args_max = 1, .run = run_attach,
+};

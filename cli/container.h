@@ -6,12 +6,11 @@
 
 #include <stdbool.h>
 
-#include "base/arena.h"
-#include "base/err.h"
+#include "cli/cmd.h"
 
 /**
  * container_is_tty() - Has it a terminal? (Then its output has no frames.)
  * @e: ERR_NOT_FOUND "No such container: x"
  * Return: 0, or -1 with @e set
  */
-int container_is_tty(const char *name, struct arena *a, bool *ret, struct err *e);
+int container_is_tty(const struct call *c, const char *name, bool *ret, struct err *e);

@@ -24,7 +24,7 @@ static void post(const struct session *s, const char *what)
 	AUTO_STRBUF struct strbuf path = {0};
 	int status;
 
-	strbuf_addf(&path, "/containers/%s/%s", s->id, what);
+	strbuf_addf(&path, "%s/%s", s->path, what);
 	api_request(s->host, "POST", path.data, NULL, &status, &body, ERR_IGNORED);
 }
 
@@ -56,21 +56,23 @@ static void pass_signals(const struct session *s)
 }
 
 /* Returns false at the end of standard input. */
-static bool pump_input(const struct session *s, char *buf)
+static bool pump_input(struct session *s, char *buf)
 {
 	ssize_t n = read(STDIN_FILENO, buf, CHUNK_BYTES);
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
-	if (n > 0 && fd_write_all(s->fd, buf, (size_t)n, ERR_IGNORED) == 0)
+	if (n > 0 && fd_write_all(s->fd, buf, (size_t)n, ERR_IGNORED) == 0) {
+		s->is_detached = s->is_tty && detach_keys_feed(&s->keys, buf, (size_t)n);
 		return true;
+	}
 	if (n <= 0)
 		shutdown(s->fd, SHUT_WR);
 	return false;
 }
 
 /* Returns 1 to go on, 0 at the end of the stream, -1 with @e set. */
-static int pump_output(const struct session *s, struct stream *out, char *buf, struct err *e)
+static int pump_output(struct session *s, char *buf, struct err *e)
 {
 	ssize_t n = read(s->fd, buf, CHUNK_BYTES);
 
@@ -78,17 +80,12 @@ static int pump_output(const struct session *s, struct stream *out, char *buf, s
 		return 1;
 	if (n < 0 && errno != ECONNRESET)
 		return err_sys(e, "read the container's output");
-	if (n <= 0)
-		return 0;
-	if (stream_feed(out, buf, (size_t)n) < 0)
-		return err_set(e, ERR_SYSTEM, out->is_broken ? "the daemon's stream is broken" : "cannot write the container's output");
-	return 1;
+	return n > 0 && stream_feed(&s->out, buf, (size_t)n) == 0;
 }
 
-int session_pump(const struct session *s, const struct strbuf *prefix, struct err *e)
+int session_pump(struct session *s, const struct strbuf *prefix, struct err *e)
 {
 	AUTO_FREE char *buf = xmalloc(CHUNK_BYTES);
-	struct stream out = { .is_raw = s->is_tty };
 	struct pollfd fds[] = {
 		{ s->fd, POLLIN, 0 },
 		{ s->wants_stdin ? STDIN_FILENO : -1, POLLIN, 0 },
@@ -96,11 +93,12 @@ int session_pump(const struct session *s, const struct strbuf *prefix, struct er
 	};
 	int status = 1;
 
+	s->out.is_raw = s->is_tty;
 	if (!s->wants_stdin)
 		shutdown(s->fd, SHUT_WR);
-	if (prefix->len && stream_feed(&out, prefix->data, prefix->len) < 0)
-		return err_set(e, ERR_SYSTEM, "cannot write the container's output");
-	while (status > 0) {
+	if (prefix->len && stream_feed(&s->out, prefix->data, prefix->len) < 0)
+		return 0;
+	while (status > 0 && !s->is_detached) {
 		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR)
 			return err_sys(e, "wait for the container");
 		if (fds[2].revents)
@@ -108,7 +106,7 @@ int session_pump(const struct session *s, const struct strbuf *prefix, struct er
 		if (fds[1].revents && !pump_input(s, buf))
 			fds[1].fd = -1;
 		if (fds[0].revents)
-			status = pump_output(s, &out, buf, e);
+			status = pump_output(s, buf, e);
 	}
-	return status;
+	return status < 0 ? -1 : 0;
 }

@@ -8,14 +8,19 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "cli/detach_keys.h"
+#include "cli/stream.h"
 
 struct session {
 	const char *host;        /* borrows */
-	const char *id;          /* borrows; of the container */
+	const char *path;        /* borrows; "/containers/ID" or "/exec/ID": what is resized and signalled */
 	int fd;                  /* borrows; the hijacked connection */
 	int signal_fd;           /* borrows; of tty_signals(), or -1: they are passed on (the size, or the signal itself) */
 	bool is_tty;             /* raw stream, resize on SIGWINCH */
 	bool wants_stdin;        /* else the connection's input is closed at once */
+	struct detach_keys keys; /* of a terminal: typed, they end the session; the daemon sees them too */
+	struct stream out;       /* what came of the output; stream_ended() tells */
+	bool is_detached;        /* result: the keys were typed */
 };
 
 /**
@@ -26,7 +31,7 @@ struct session {
  * The end of standard input is a half-close; the output goes on.
  * Return: 0, or -1 with @e set
  */
-int session_pump(const struct session *s, const struct strbuf *prefix, struct err *e);
+int session_pump(struct session *s, const struct strbuf *prefix, struct err *e);
 
 /* Tell the daemon the size of our terminal, if it has one */
 void session_resize(const struct session *s);

@@ -16,6 +16,7 @@ struct stream {
 	size_t n_head;             /* bytes of the header that came */
 	uint32_t n_left;           /* bytes of the frame that are to come */
 	bool is_broken;            /* what came is no stream */
+	int write_errno;           /* why it cannot be written, 0: it can */
 };
 
 /**
@@ -23,3 +24,9 @@ struct stream {
  * Return: 0, or -1 when the output cannot be written or the piece is no stream
  */
 int stream_feed(struct stream *s, const char *data, size_t n);
+
+/**
+ * stream_ended() - Say what went wrong, if anything; where the reader of our output has gone away, die of SIGPIPE as others do
+ * Return: 0, or the exit status
+ */
+int stream_ended(const struct stream *s);

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static struct termios saved;
-static bool is_raw;
+static volatile sig_atomic_t is_raw;
 
 bool tty_is_here(void)
 {
@@ -19,8 +19,30 @@ bool tty_is_here(void)
 void tty_restore(void)
 {
 	if (is_raw)
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
+		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 	is_raw = false;
+}
+
+/* The terminal as it was, then what the signal does by itself */
+static void on_fatal(int signo)
+{
+	tty_restore();
+	signal(signo, SIG_DFL);
+	raise(signo);
+}
+
+/* Those that end us; the ones that are passed on are blocked and do not get here */
+static void restore_on_signals(void)
+{
+	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGALRM, SIGUSR1, SIGUSR2, SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV };
+	struct sigaction how = { .sa_handler = on_fatal };
+
+	for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++) {
+		struct sigaction was;
+
+		if (sigaction(fatal[i], NULL, &was) == 0 && was.sa_handler == SIG_DFL)
+			sigaction(fatal[i], &how, NULL);
+	}
 }
 
 int tty_raw(void)
@@ -31,9 +53,12 @@ int tty_raw(void)
 		return -1;
 	raw = saved;
 	cfmakeraw(&raw);
-	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) < 0)
-		return -1;
+	restore_on_signals();
 	is_raw = true;
+	if (tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) < 0) {
+		is_raw = false;
+		return -1;
+	}
 	atexit(tty_restore);
 	return 0;
 }
@@ -51,7 +76,7 @@ bool tty_size(uint16_t *ret_height, uint16_t *ret_width)
 
 int tty_signals(bool wants_all)
 {
-	static const int others[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	static const int others[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT };
 	sigset_t set;
 
 	sigemptyset(&set);

@@ -11,7 +11,7 @@
 bool tty_is_here(void);
 
 /**
- * tty_raw() - Put the terminal into raw mode; back at exit and by tty_restore()
+ * tty_raw() - Put the terminal into raw mode; back at exit, by tty_restore(), and when a signal ends us
  * Return: 0, or -1 with errno set
  */
 int tty_raw(void);
@@ -24,7 +24,7 @@ void tty_restore(void);
 bool tty_size(uint16_t *ret_height, uint16_t *ret_width);
 
 /**
- * tty_signals() - A descriptor that becomes readable on SIGWINCH, and on SIGINT, SIGTERM, SIGHUP, SIGQUIT when @wants_all
+ * tty_signals() - A descriptor that becomes readable on SIGWINCH, and on those that are passed on to a container when @wants_all
  *
  * Blocks these signals in the process.
  * Return: owned signalfd, or -1 with errno set

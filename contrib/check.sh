@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # sudo sh contrib/check.sh           installs what the tests need and runs them all
-# sudo sh contrib/check.sh SUITE...  only these: build lint unit scripts e2e sanitize clang vm acceptance
+# sudo sh contrib/check.sh SUITE...  only these: build lint unit scripts e2e conformance faults security chaos
+#                                    tsan sanitize clang fuzz vm acceptance
 #
 # Each suite has a budget in seconds; its output is build/results/SUITE.log, in which a line is one test:
 # `ok NAME`, `FAIL NAME` or `skip NAME reason`. The last line counts them all.
@@ -11,22 +12,28 @@ cd "$(dirname "$0")/.." || exit 1
 . contrib/packages.sh
 
 results=build/results
-all_suites='build lint unit scripts e2e sanitize clang vm acceptance'
+all_suites='build lint unit scripts e2e conformance faults security chaos tsan sanitize clang fuzz vm acceptance'
 failed_suites=
 
 [ "$(id -u)" -eq 0 ] || { echo "this needs root (containers are made): sudo sh $0" >&2; exit 1; }
 
 budget_of() {
 	case $1 in
-	build) echo 100 ;;
-	lint) echo 20 ;;
-	unit) echo 60 ;;
-	scripts) echo 110 ;;
-	e2e) echo 270 ;;
-	sanitize) echo 350 ;;
-	clang) echo 80 ;;
-	vm) echo 500 ;;
-	acceptance) echo 10 ;;
+	build) echo 30 ;;
+	lint) echo 10 ;;
+	unit) echo 40 ;;
+	scripts) echo 50 ;;
+	e2e) echo 260 ;;
+	conformance) echo 25 ;;
+	faults) echo 85 ;;
+	security) echo 40 ;;
+	chaos) echo 30 ;;
+	tsan) echo 40 ;;
+	sanitize) echo 245 ;;
+	clang) echo 25 ;;
+	fuzz) echo 290 ;;
+	vm) echo 325 ;;
+	acceptance) echo 5 ;;
 	esac
 }
 
@@ -34,15 +41,26 @@ command_of() {
 	case $1 in
 	build) make "$jobs" WERROR=1 ;;
 	lint) make lint WERROR=1 ;;
-	# A slow machine is no fault of a test: four times the time of each.
-	unit) CK_TIMEOUT_MULTIPLIER=4 make "$jobs" check WERROR=1 ;;
-	scripts) make docs scripts WERROR=1 ;;
+	unit) make "$jobs" check WERROR=1 ;;
+	scripts) make scripts WERROR=1 ;;
 	e2e) make e2e WERROR=1 ;;
+	# What is asked of kiln-runtime is asked of crun and runc, too.
+	conformance) make conformance WERROR=1 ;;
+	# Each step of what makes and removes containers and images fails once.
+	faults) make "$jobs" faults WERROR=1 ;;
+	# Attacks, each also with the defence that repels it switched off.
+	security) make "$jobs" security WERROR=1 ;;
+	# A hundred processes of Kiln are killed under load.
+	chaos) make chaos WERROR=1 ;;
+	# kilnd has threads.
+	tsan) make "$jobs" tsan WERROR=1 ;;
 	# The same tests on binaries with AddressSanitizer and UBSan.
 	sanitize)
 		make "$jobs" all SAN=address,undefined WERROR=1 &&
-			CK_TIMEOUT_MULTIPLIER=4 make "$jobs" -k check e2e SAN=address,undefined ;;
+			make "$jobs" -k check e2e SAN=address,undefined ;;
 	clang) make "$jobs" all CC=clang WERROR=1 ;;
+	# A minute for each parser of what comes from outside.
+	fuzz) make "$jobs" fuzz ;;
 	vm) make vm ;;
 	acceptance) make acceptance ;;
 	esac
@@ -86,7 +104,10 @@ fi
 install_packages build test || exit 1
 docker=$(docker_cli) || { echo "no docker client could be had; the end-to-end tests need one" >&2; exit 1; }
 PATH=$PATH:${docker%/*}
-export PATH CI=true SHOW_OK=1
+# Tests that find no engine say so.
+container_engines >/dev/null || echo "containerd and dockerd could not be had" >&2
+# A slow machine is no fault of a unit test: four times the time of each.
+export PATH CI=true SHOW_OK=1 CK_TIMEOUT_MULTIPLIER=4
 
 mkdir -p "$results"
 if [ $# -eq 0 ]; then

@@ -10,22 +10,22 @@ packages_for() {
 	debian:build | ubuntu:build)
 		echo gcc libc6-dev make autoconf pkg-config libseccomp-dev libcap-dev libarchive-dev \
 			libjansson-dev libcgroup-dev check libuv1-dev libhttp-parser-dev libssl-dev \
-			libisal-dev zlib1g-dev libzstd-dev libsqlite3-dev ;;
+			libisal-dev zlib1g-dev libzstd-dev libsqlite3-dev libsystemd-dev ;;
 	debian:demo | ubuntu:demo)
 		echo busybox-static ;;
 	debian:test | ubuntu:test)
-		echo git python3 python3-docker clang clang-format shellcheck busybox-static skopeo buildah \
-			podman crun debootstrap strace procps attr curl xz-utils zstd cpio e2fsprogs \
-			qemu-system-x86 ;;
+		echo git python3 python3-docker clang libclang-rt-14-dev clang-format shellcheck busybox-static skopeo buildah \
+			podman umoci crun runc debootstrap strace procps attr curl xz-utils zstd cpio e2fsprogs \
+			qemu-system-x86 zsh man-db ;;
 	fedora:build)       # untested
 		echo gcc make autoconf pkgconf-pkg-config libseccomp-devel libcap-devel libarchive-devel \
 			jansson-devel libcgroup-devel check-devel libuv-devel http-parser-devel openssl-devel \
-			isa-l-devel zlib-devel libzstd-devel sqlite-devel ;;
+			isa-l-devel zlib-devel libzstd-devel sqlite-devel systemd-devel ;;
 	fedora:demo)        # untested
 		echo busybox tar ;;
 	fedora:test)        # untested
 		echo git python3 python3-docker clang clang-tools-extra ShellCheck busybox skopeo buildah podman \
-			crun debootstrap strace procps-ng attr curl xz zstd cpio e2fsprogs qemu-system-x86 ;;
+			crun runc debootstrap strace procps-ng attr curl xz zstd cpio e2fsprogs qemu-system-x86 zsh man-db ;;
 	esac
 }
 
@@ -103,4 +103,32 @@ docker_cli() {
 	esac
 	[ -x build/tools/docker ] || return 1
 	echo "$PWD/build/tools/docker"
+}
+
+# container_engines: prints a folder for $PATH with containerd, its shim, ctr and dockerd, which the tests run kiln-runtime under. What is
+# not installed is taken out of the distribution's packages, so that no service is started; fails where it cannot be had.
+container_engines() {
+	folder=$PWD/build/tools/engines missing=
+	programs='containerd containerd-shim-runc-v2 ctr dockerd'
+	for program in $programs; do
+		PATH=$PATH:/usr/sbin:$folder command -v "$program" >/dev/null || { missing=1; break; }
+	done
+	[ -n "$missing" ] || { echo "$folder"; return; }
+	case $(distribution) in
+	debian | ubuntu) ;;
+	*) return 1 ;;
+	esac
+	mkdir -p build/tools/get "$folder" && chmod 777 build/tools/get || return 1
+	(
+		cd build/tools/get && apt-get -qq download containerd docker.io >/dev/null 2>&1 || exit
+		for package in containerd_*.deb docker.io_*.deb; do
+			dpkg-deb --fsys-tarfile "$package" | tar -x ./usr/bin ./usr/sbin 2>/dev/null
+		done
+		for program in $programs; do
+			mv usr/*bin/"$program" "$folder/"
+		done
+	)
+	rm -rf build/tools/get
+	[ -x "$folder/dockerd" ] && [ -x "$folder/containerd" ] || return 1
+	echo "$folder"
 }

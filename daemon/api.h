@@ -15,6 +15,7 @@
 #include "base/str.h"
 
 #define API_HOST_DEFAULT   "unix:///run/kiln/kiln.sock"
+#define API_VERSION        "1.51"                /* what this client speaks */
 #define API_REPLY_MAX      (64u << 20)   /* bytes of a whole reply that is kept in memory */
 
 /**
@@ -62,6 +63,23 @@ typedef int (*api_chunk_fn)(void *ctx, const char *data, size_t n);
  * Return: 0 when the stream ended or @fn ended it, or -1 with @e set
  */
 int api_stream(const char *host, const char *path, api_chunk_fn fn, void *ctx, struct err *e);
+
+struct api_upload {
+	const char *path;        /* borrows, as all of it */
+	const char *type;        /* of the body: "application/x-tar" */
+	int fd;                  /* where the body is read */
+	int64_t n_bytes;         /* of it, -1: not known until its end */
+	api_chunk_fn on_sent;    /* told how much has gone (data NULL); may be NULL */
+	api_chunk_fn on_chunk;   /* the answer, as it comes */
+	void *ctx;
+};
+
+/**
+ * api_upload() - A POST whose body is read from a descriptor while the answer is handed on
+ * @e: as api_call(); ERR_SYSTEM the body cannot be read, or is shorter than it was told
+ * Return: 0, or -1 with @e set
+ */
+int api_upload(const char *host, const struct api_upload *u, struct err *e);
 
 /**
  * api_hijack() - POST with an upgrade; the connection is the caller's afterwards

@@ -200,6 +200,20 @@ bool http_is_within(const struct http *h)
 	return h->is_within;
 }
 
+/* The parser counts down what is missing of a body with a length; until then it is all ones. */
+uint64_t http_body_left(const struct http *h)
+{
+	if (!h->is_within || h->head.is_chunked || h->head.content_length < 0 || h->parser.content_length > INT64_MAX)
+		return 0;
+	return h->parser.content_length;
+}
+
+void http_skip_body(struct http *h, uint64_t n)
+{
+	BUG(n >= http_body_left(h), "the end of a body goes through the parser");
+	h->parser.content_length -= n;
+}
+
 const char *http_field(const struct http_head *h, const char *name)
 {
 	for (const struct http_field *f = h->fields; f; f = f->next) {

@@ -71,6 +71,19 @@ int http_feed(struct http *h, const char *data, size_t n, size_t *ret_used, bool
 /* From a callback: stop http_feed() behind what was told just now. The next call goes on. */
 void http_pause(struct http *h);
 
+/**
+ * http_body_left() - How much of the message's body is still to come
+ * Return: bytes, or 0 when that is not known (chunks), or there is none
+ */
+uint64_t http_body_left(const struct http *h);
+
+/**
+ * http_skip_body() - So many bytes of the body were taken past the parser
+ * @n: fewer than http_body_left(): the last byte must come through http_feed(), which tells the end then
+ * Return: nothing
+ */
+void http_skip_body(struct http *h, uint64_t n);
+
 /* Return: true between the first byte of a head and the end of the message: an end of stream now is a cut-off */
 bool http_is_within(const struct http *h);
 

@@ -3,7 +3,8 @@
  * HTTP/1.1 on unix sockets: listeners, connections, routing and replies. All on the loop thread.
  *
  * A door is a table of routes. The server parses (daemon/http.c), bounds (headers 64 KiB, JSON bodies
- * 4 MiB, slow clients get time-outs while a request is incoming), finds the route, checks the API
+ * 4 MiB, streamed bodies 32 at a time; slow clients get time-outs while a request is incoming, a streamed body
+ * only when it stands still for 5 minutes), finds the route, checks the API
  * version (1.24 to 1.51), reads the JSON body if the route wants one, and calls the handler. A handler answers now or later, exactly
  * once, by one of the reply functions; the request lives until then (and until the stream ends).
  *
@@ -54,15 +55,33 @@ struct door {
 int  server_new(struct loop *l, struct server **ret, struct err *e);
 
 /**
- * server_listen() - Listen on "unix:///run/kiln/kiln.sock", with mode 0660 and root:<group> if that group exists
- * @e: ERR_INVALID for another kind of URL; ERR_CONFLICT somebody listens there
+ * server_listen() - Listen on "unix:///run/kiln/kiln.sock", with mode 0660 and root:<group>
+ *
+ * A socket that nobody listens on any more is replaced.
+ *
+ * @group: NULL, or one that does not exist: only root may connect
+ * @e:     ERR_INVALID for another kind of URL; ERR_CONFLICT somebody listens there
  * Return: 0, or -1 with @e set
  */
 int  server_listen(struct server *s, const char *host_url, const char *group, struct err *e);
 
+/**
+ * server_listen_fd() - Serve a socket that somebody else made, and whose file is theirs
+ * @fd: takes; listens already
+ * Return: 0, or -1 with @e set
+ */
+int  server_listen_fd(struct server *s, int fd, struct err *e);
+
 /* server_add_door(): keeps @d. server_free() closes listeners and connections. */
 void server_add_door(struct server *s, const struct door *d);
 void server_free(struct server *s);
+
+/**
+ * server_set_advice() - Who knows what can be done about an error: it is said behind the message
+ * @fn: told @ctx and an error; writes the advice, or leaves @ret empty
+ * Return: nothing
+ */
+void server_set_advice(struct server *s, void (*fn)(void *ctx, const struct err *err, struct strbuf *ret), void *ctx);
 
 /* ---- what came ---- */
 void       *request_ctx(const struct request *r);                        /* of the door */
@@ -79,11 +98,18 @@ const char *request_header(const struct request *r, const char *name);   /* NULL
 const char *request_body(const struct request *r, size_t *ret_n);        /* ROUTE_BODY_JSON; "" when empty */
 struct arena *request_arena(struct request *r);                          /* lives as long as the request */
 
+/**
+ * request_object() - Name what the request is about, for the audit
+ * @id: copied
+ * Return: nothing
+ */
+void request_object(struct request *r, const char *id);
+
 /* The client vanished before the reply was complete: called once; the request is gone after it returns (no reply then). */
 void request_on_gone(struct request *r, void (*fn)(void *ctx), void *ctx);
 
 /*
- * ROUTE_BODY_STREAM: move the (decoded) body into @fd (a pipe's write end or a file; taken) as it comes, with back-pressure;
+ * ROUTE_BODY_STREAM: move the (decoded) body into @fd (a pipe's write end; taken) as it comes, with back-pressure;
  * @done(ctx, err) when it ended (err->kind ERR_NONE on success).
  */
 void request_body_to_fd(struct request *r, int fd, void (*done)(void *ctx, const struct err *err), void *ctx);
@@ -93,6 +119,7 @@ void reply_json(struct request *r, int status, const struct strbuf *json);      
 void reply_text(struct request *r, int status, const char *content_type, const char *text);
 void reply_empty(struct request *r, int status);                                    /* 204, 304, 200 with length 0 */
 void reply_error(struct request *r, const struct err *err);                         /* {"message": …}, status by kind */
+const char *reply_error_text(struct request *r, const struct err *err);             /* the message with the advice; in the request's arena */
 void reply_error_status(struct request *r, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void reply_header(struct request *r, const char *name, const char *value);          /* before the reply starts */
 

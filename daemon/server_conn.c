@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Connections: reading, parsing, sending, time-outs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/own.h"
 #include "daemon/server_priv.h"
+
+#define COMM_MAX_BYTES 64
+#define SPLICE_FROM    (64u * 1024)   /* bytes that a body still has */
 
 static void conn_process(struct conn *c);
 
@@ -32,6 +38,8 @@ static void unlink_conn(struct conn *c)
 	if (c->next)
 		c->next->prev = c->prev;
 	c->is_closed = true;
+	c->s->n_out_bytes -= conn_backlog(c);
+	limits_body_over(c);
 	loop_watch_free(TAKE_PTR(c->watch));
 	loop_timer_free(TAKE_PTR(c->timer));
 	server_conn_closed(c->s);
@@ -48,6 +56,20 @@ void conn_close(struct conn *c)
 	if (r)
 		request_gone(r);
 	loop_defer(c->s->l, conn_free, c);
+}
+
+/* Asked once for each connection, and only when somebody wants to know. */
+const char *conn_comm(struct conn *c)
+{
+	AUTO_FREE char *text = NULL;
+	char path[32];
+
+	if (c->comm[0] || c->peer.pid <= 0)
+		return c->comm;
+	snprintf(path, sizeof(path), "/proc/%d/comm", (int)c->peer.pid);
+	if (file_read(AT_FDCWD, path, COMM_MAX_BYTES, &text, NULL, ERR_IGNORED) == 0)
+		snprintf(c->comm, sizeof(c->comm), "%.*s", (int)strcspn(text, "\n"), text);
+	return c->comm;
 }
 
 /* ---- sending ---- */
@@ -71,6 +93,14 @@ static void conn_break(struct conn *c)
 	loop_defer(c->s->l, on_broken, c);
 }
 
+void conn_drop_output(struct conn *c)
+{
+	c->s->n_out_bytes -= conn_backlog(c);
+	c->out_sent = 0;
+	strbuf_done(&c->out);
+	conn_break(c);
+}
+
 static void conn_flush(struct conn *c)
 {
 	while (conn_backlog(c) > 0 && !c->is_broken) {
@@ -85,7 +115,9 @@ static void conn_flush(struct conn *c)
 			break;
 		}
 		c->out_sent += (size_t)n;
+		c->s->n_out_bytes -= (size_t)n;
 	}
+	c->s->n_out_bytes -= conn_backlog(c);   /* of a broken one */
 	c->out_sent = 0;
 	strbuf_reset(&c->out);
 }
@@ -97,12 +129,14 @@ void conn_send(struct conn *c, const void *data, size_t n)
 	if (c->is_closed || c->is_broken || n == 0)
 		return;
 	strbuf_add(&c->out, data, n);
+	c->s->n_out_bytes += n;
 	if (was_empty)
 		conn_flush(c);
 	else if (c->out_sent > c->out.len / 2) {
 		strbuf_drop_front(&c->out, c->out_sent);
 		c->out_sent = 0;
 	}
+	limits_out(c->s);
 	if (!c->is_closed)
 		conn_update_watch(c);
 }
@@ -148,6 +182,17 @@ static void on_end(void *ctx, bool keep_alive)
 
 static const struct http_parser_cb parser_cb = { .head = on_head, .body = on_body, .end = on_end };
 
+static void begin_stream(struct conn *c)
+{
+	if (!request_take_slot(c->req)) {
+		reply_error_status(c->req, 503, "%u uploads are under way, and no more are taken: try again when one has ended",
+				   MAX_BODIES);
+		return;
+	}
+	loop_timer_start(c->timer, c->s->body_idle_ms, 0);
+	request_call(c->req);
+}
+
 static void begin_request(struct conn *c)
 {
 	const struct http_head *h = TAKE_PTR(c->head);
@@ -159,10 +204,11 @@ static void begin_request(struct conn *c)
 	loop_timer_stop(c->timer);
 	request_route(c->req);
 	if (c->req && c->req->reply == REPLY_NONE && request_wants_stream(c->req))
-		request_call(c->req);
+		begin_stream(c);
 	else if (c->req && !c->is_closed) {
 		if (h->expects_continue && c->in.len <= 1)
 			conn_send(c, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+		c->body_until_ms = loop_now_ms(c->s->l) + (int64_t)c->s->body_total_ms;
 		loop_timer_start(c->timer, c->s->incoming_ms, 0);
 	}
 }
@@ -230,6 +276,7 @@ static void feed(struct conn *c)
 /* The reply is out. Return: true when the connection is ready for another request */
 static bool begin_next(struct conn *c)
 {
+	limits_body_over(c);
 	if (!c->is_message_ended) {
 		/* What the client still sends is read for a moment: closing now could cost it our reply. */
 		if (c->wants_close)
@@ -246,6 +293,8 @@ static bool begin_next(struct conn *c)
 	c->is_head_timed = false;
 	c->is_message_ended = false;
 	c->state = CONN_HEAD;
+	c->idle_since_ms = loop_now_ms(c->s->l);
+	server_may_accept(c->s);
 	return true;
 }
 
@@ -255,6 +304,23 @@ static bool can_feed(const struct conn *c)
 		return false;
 	return c->state == CONN_HEAD || c->state == CONN_DRAIN ||
 	       (c->state == CONN_BODY && c->req && !request_is_blocked(c->req));
+}
+
+/* The answer is complete, and waits for its reader alone. A stream's may take its time: it holds little. */
+static void time_reader(struct conn *c)
+{
+	if (!c->req && c->state == CONN_BUSY && conn_backlog(c) > 0)
+		loop_timer_start(c->timer, c->s->stall_ms, 0);
+}
+
+/* For the next piece of a body. */
+static uint64_t patience_ms(const struct conn *c)
+{
+	int64_t left_ms = c->body_until_ms - loop_now_ms(c->s->l);
+
+	if (request_wants_stream(c->req))
+		return c->s->body_idle_ms;
+	return left_ms < 1 ? 1 : left_ms < (int64_t)c->s->incoming_ms ? (uint64_t)left_ms : c->s->incoming_ms;
 }
 
 static void conn_process(struct conn *c)
@@ -271,8 +337,10 @@ static void conn_process(struct conn *c)
 		feed(c);
 	}
 	c->is_processing = false;
-	if (!c->is_closed)
-		conn_update_watch(c);
+	if (c->is_closed)
+		return;
+	time_reader(c);
+	conn_update_watch(c);
 }
 
 static void on_wake(void *ctx)
@@ -305,19 +373,40 @@ void conn_update_watch(struct conn *c)
 	loop_watch_set(c->watch, events);
 }
 
+/*
+ * A long body of known length goes to its pipe without being looked at; all but its last byte, with which the parser sees
+ * the end. Return: false when it must be read: there is no such body, or the pipe is full, or the other side is gone
+ */
+static bool conn_splice(struct conn *c)
+{
+	uint64_t left = http_body_left(c->http);
+	ssize_t n;
+
+	if (c->state != CONN_BODY || !c->req || c->in.len > 0 || left < SPLICE_FROM || !request_wants_stream(c->req))
+		return false;
+	n = request_splice_body(c->req, c->fd, left - 1);
+	if (n <= 0)
+		return false;
+	http_skip_body(c->http, (uint64_t)n);
+	return true;
+}
+
 static void conn_read(struct conn *c)
 {
 	size_t room = c->state == CONN_HEAD ? READ_HEAD_BYTES : READ_BODY_BYTES;
-	ssize_t n = recv(c->fd, c->s->read_buffer, room, MSG_DONTWAIT);
+	bool is_spliced = conn_splice(c);
+	ssize_t n = is_spliced ? 0 : recv(c->fd, c->s->read_buffer, room, MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
+	if (n <= 0 && !is_spliced) {
 		conn_close(c);   /* between requests, or within one that can never be complete */
 		return;
 	}
-	if (c->state == CONN_BODY && c->req && !request_wants_stream(c->req))
-		loop_timer_start(c->timer, c->s->incoming_ms, 0);
+	if (c->state == CONN_BODY && c->req)
+		loop_timer_start(c->timer, patience_ms(c), 0);
+	if (is_spliced)
+		return;
 	strbuf_add(&c->in, c->s->read_buffer, (size_t)n);
 	conn_process(c);
 }
@@ -325,8 +414,12 @@ static void conn_read(struct conn *c)
 static void conn_write(struct conn *c)
 {
 	conn_flush(c);
-	if (c->is_closed || conn_backlog(c) > 0)
+	if (c->is_closed)
 		return;
+	if (conn_backlog(c) > 0) {
+		time_reader(c);
+		return;
+	}
 	if (c->req && c->req->on_drain)
 		c->req->on_drain(c->req->on_drain_ctx);
 	if (!c->is_closed)
@@ -352,8 +445,16 @@ static void on_timeout(void *ctx)
 {
 	struct conn *c = ctx;
 
-	if (c->state == CONN_DRAIN) {
+	/* Answered, but it neither reads the answer nor ends what it sends */
+	if (c->state == CONN_DRAIN || (c->state != CONN_HEAD && !c->req)) {
 		conn_close(c);
+		return;
+	}
+	if (c->state == CONN_BODY && request_wants_stream(c->req)) {
+		if (request_stood_still(c->req))
+			c->wants_close = true;
+		else
+			loop_timer_start(c->timer, c->s->body_idle_ms, 0);
 		return;
 	}
 	refuse_bytes(c, 408, "the request did not arrive in time");
@@ -373,6 +474,7 @@ void conn_new(struct server *s, int fd)
 	c->http = http_new(HTTP_REQUESTS, &parser_cb, c);
 	c->timer = loop_timer_new(s->l, "slow client", on_timeout, c);
 	c->watch = loop_watch_new(s->l, "connection", fd, LOOP_READ, on_io, c);
+	c->idle_since_ms = loop_now_ms(s->l);
 	c->next = s->conns;
 	if (c->next)
 		c->next->prev = c;

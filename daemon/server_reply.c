@@ -123,9 +123,18 @@ static void reply_message(struct request *r, int status, const char *message)
 	reply_json(r, status, &json);
 }
 
+const char *reply_error_text(struct request *r, const struct err *err)
+{
+	AUTO_STRBUF struct strbuf advice = { 0 };
+
+	if (r->conn && r->s->advise)
+		r->s->advise(r->s->advise_ctx, err, &advice);
+	return advice.len == 0 ? err->msg : arena_printf(r->arena, "%s; %s", err->msg, strbuf_cstr(&advice));
+}
+
 void reply_error(struct request *r, const struct err *err)
 {
-	reply_message(r, err_http_status(err->kind), err->msg);
+	reply_message(r, err_http_status(err->kind), reply_error_text(r, err));
 }
 
 void reply_error_status(struct request *r, int status, const char *fmt, ...)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests: routing, what came, bodies. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "daemon/audit.h"
 #include "daemon/server_priv.h"
 
 /* ---- life ---- */
@@ -39,9 +41,12 @@ struct request *request_new(struct conn *c, const struct http_head *h)
 	r->s = c->s;
 	r->l = c->s->l;
 	r->peer = c->peer;
-	r->path = "/";
 	r->api = API_MAX;
+	r->begun_ns = clock_mono_ns();
 	copy_head(r, h);
+	r->path = arena_strndup(r->arena, r->head.target, strcspn(r->head.target, "?"));   /* until it is decoded */
+	if (audit_is_wanted(r->method))
+		memcpy(r->comm, conn_comm(c), sizeof(r->comm));
 	return r;
 }
 
@@ -59,20 +64,54 @@ static void request_free(void *ctx)
 
 static void audit(const struct request *r)
 {
-	bool is_read_only = str_eq(r->method, "GET") || str_eq(r->method, "HEAD");
+	const struct audit_entry entry = {
+		.method = r->method,
+		.path = r->path,
+		.query = r->query,
+		.n_query = r->n_query,
+		.peer = r->peer,
+		.comm = r->comm,
+		.object = r->object,
+		.status = r->status,
+		.duration_ms = (clock_mono_ns() - r->begun_ns) / 1000000,
+	};
 
-	if (is_read_only)
-		log_debug("%s %s: %d (uid %d, pid %d)", r->method, r->path, r->status, (int)r->peer.uid,
-			  (int)r->peer.pid);
+	if (audit_is_wanted(r->method))
+		audit_write(&entry);
 	else
-		log_info("%s %s: %d (uid %d, pid %d)", r->method, r->path, r->status, (int)r->peer.uid,
-			 (int)r->peer.pid);
+		log_debug("%s %s: %d (uid %d, pid %d)", r->method, entry.path, r->status, (int)r->peer.uid, (int)r->peer.pid);
 }
 
 static void sink_close(struct sink *k)
 {
 	loop_watch_free(TAKE_PTR(k->watch));
 	close_fd(&k->fd);
+}
+
+/* ---- how many ---- */
+
+bool request_take_slot(struct request *r)
+{
+	if (r->s->bodies->n == MAX_BODIES)
+		return false;
+	r->slots = r->s->bodies;
+	r->slots->n++;
+	return true;
+}
+
+static void give_slot(struct request *r)
+{
+	struct body_slots *b = TAKE_PTR(r->slots);
+
+	if (b && --b->n == 0 && b->is_ownerless)
+		free(b);
+}
+
+void body_slots_done(struct body_slots *b)
+{
+	b->is_ownerless = true;
+	if (b->n == 0)
+		free(b);
 }
 
 void request_finish(struct request *r)
@@ -84,6 +123,7 @@ void request_finish(struct request *r)
 	audit(r);
 	if (r->sink)
 		sink_close(r->sink);
+	give_slot(r);
 	if (c) {
 		c->req = NULL;
 		conn_wake(c);
@@ -245,6 +285,7 @@ static void sink_flush(struct request *r)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
+			k->was_full = true;
 			loop_watch_set(k->watch, LOOP_WRITE);
 			return;
 		}
@@ -256,8 +297,7 @@ static void sink_flush(struct request *r)
 		strbuf_drop_front(&k->pending, (size_t)n);
 	}
 	/* Nothing to write: still hear it when the reader ends. */
-	if (k->watch)
-		loop_watch_set(k->watch, LOOP_HUP);
+	loop_watch_set(k->watch, LOOP_HUP);
 	if (k->is_ended)
 		sink_settle(r);
 }
@@ -288,7 +328,6 @@ bool request_is_blocked(const struct request *r)
 void request_body_to_fd(struct request *r, int fd, void (*done)(void *ctx, const struct err *err), void *ctx)
 {
 	struct sink *k = arena_new_obj(r->arena, struct sink);
-	struct stat st;
 
 	BUG(r->sink != NULL, "the body of %s %s is asked for twice", r->method, r->path);
 	*k = (struct sink){ .fd = fd, .done = done, .ctx = ctx };
@@ -298,8 +337,7 @@ void request_body_to_fd(struct request *r, int fd, void (*done)(void *ctx, const
 		sink_settle(r);
 		return;
 	}
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		k->watch = loop_watch_new(r->l, "request body", fd, LOOP_HUP, on_sink, r);
+	k->watch = loop_watch_new(r->l, "request body", fd, LOOP_HUP, on_sink, r);
 	if (r->conn->is_message_ended) {
 		request_body_ended(r);
 		return;
@@ -309,17 +347,54 @@ void request_body_to_fd(struct request *r, int fd, void (*done)(void *ctx, const
 	conn_wake(r->conn);
 }
 
+/* A reader that takes nothing is not the client's fault; a body that nobody wants any more is judged by its reply */
+bool request_stood_still(struct request *r)
+{
+	struct sink *k = r->sink;
+
+	if (request_is_blocked(r) || k->is_settled || k->was_full) {
+		if (k)
+			k->was_full = false;
+		return false;
+	}
+	err_set(&k->err, ERR_TIMEOUT, "the request's body stood still for %llu s",
+		(unsigned long long)(r->s->body_idle_ms / 1000));
+	sink_settle(r);
+	return true;
+}
+
+ssize_t request_splice_body(const struct request *r, int fd, uint64_t n)
+{
+	const struct sink *k = r->sink;
+
+	if (!k || k->is_settled || k->pending.len > 0)
+		return -1;
+	return splice(fd, NULL, k->fd, NULL, n < SPLICE_BYTES ? (size_t)n : SPLICE_BYTES, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
+static void sink_take(struct request *r, const char *data, size_t n)
+{
+	struct sink *k = r->sink;
+	ssize_t done = k->pending.len == 0 ? write(k->fd, data, n) : 0;
+
+	if (done == (ssize_t)n)
+		return;
+	/* What it does not take now, and what went wrong, are for later. */
+	strbuf_add(&k->pending, data + (done > 0 ? done : 0), n - (size_t)(done > 0 ? done : 0));
+	sink_flush(r);
+}
+
 void request_take_body(struct request *r, const char *data, size_t n)
 {
 	if (request_wants_stream(r)) {
-		if (r->sink && !r->sink->is_settled) {
-			strbuf_add(&r->sink->pending, data, n);
-			sink_flush(r);
-		}
+		if (r->sink && !r->sink->is_settled)
+			sink_take(r, data, n);
 		return;
 	}
 	if (r->body.len + n > JSON_BODY_MAX)
 		reply_error_status(r, 413, "request body too large: the limit is %u bytes", JSON_BODY_MAX);
+	else if (!limits_body(r->conn, n))
+		reply_error_status(r, 503, "too many request bodies are under way: try again");
 	else
 		strbuf_add(&r->body, data, n);
 }
@@ -359,6 +434,11 @@ void request_on_gone(struct request *r, void (*fn)(void *ctx), void *ctx)
 }
 
 /* ---- what came ---- */
+
+void request_object(struct request *r, const char *id)
+{
+	r->object = arena_strdup(r->arena, id);
+}
 
 void *request_ctx(const struct request *r)
 {

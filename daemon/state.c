@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "daemon/state_priv.h"
@@ -90,12 +91,36 @@ static int open_db(struct state *s, const char *data_root, struct err *e)
 	    SQLITE_OK)
 		return err_sqlite(e, s->db, "open");
 	sqlite3_extended_result_codes(s->db, 0);
+	state_ballast_set_up(s);
 	sqlite3_busy_timeout(s->db, 5000);
 	if (sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;", NULL, NULL, NULL) != SQLITE_OK)
 		return err_sqlite(e, s->db, "set up");
 	if (check_not_lost(s, e) < 0 || state_schema_upgrade(s->db, e) < 0 || prepare_all(s, e) < 0)
 		return -1;
 	return 0;
+}
+
+static void close_db(struct state *s)
+{
+	sqlite3_stmt **others[] = { &s->begin, &s->commit, &s->rollback, &s->savepoint, &s->release, &s->rollback_to };
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		sqlite3_finalize(TAKE_PTR(*others[i]));
+	for (int i = 0; i < OP_KINDS_; i++)
+		sqlite3_finalize(TAKE_PTR(s->ops[i]));
+	sqlite3_close(TAKE_PTR(s->db));
+}
+
+/* The index of the log is made anew at each opening, and takes room, too. */
+static int open_on_full_disk(struct state *s, const char *data_root, struct err *e)
+{
+	if (open_db(s, data_root, e) == 0)
+		return 0;
+	if (!state_ballast_is_needed(s) || !state_ballast_give(s))
+		return -1;
+	log_warn("%s: trying once more with the ballast", e->msg);
+	close_db(s);
+	return open_db(s, data_root, e);
 }
 
 int state_open(const char *data_root, struct loop *l, struct state **ret, struct err *e)
@@ -108,7 +133,7 @@ int state_open(const char *data_root, struct loop *l, struct state **ret, struct
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->wake, NULL);
 	pthread_cond_init(&s->idle, NULL);
-	if (path_open_dir(AT_FDCWD, data_root, 0, &s->data_fd, e) < 0 || open_db(s, data_root, e) < 0) {
+	if (path_open_dir(AT_FDCWD, data_root, 0, &s->data_fd, e) < 0 || open_on_full_disk(s, data_root, e) < 0) {
 		state_close(s);
 		return err_wrap(e, "state store '%s/%s'", data_root, DB_NAME);
 	}
@@ -123,22 +148,10 @@ int state_open(const char *data_root, struct loop *l, struct state **ret, struct
 
 void state_close(struct state *s)
 {
-	sqlite3_stmt *others[] = { NULL, NULL, NULL, NULL, NULL, NULL };
-
 	if (!s)
 		return;
 	state_thread_stop(s);
-	others[0] = s->begin;
-	others[1] = s->commit;
-	others[2] = s->rollback;
-	others[3] = s->savepoint;
-	others[4] = s->release;
-	others[5] = s->rollback_to;
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		sqlite3_finalize(others[i]);
-	for (int i = 0; i < OP_KINDS_; i++)
-		sqlite3_finalize(s->ops[i]);
-	sqlite3_close(s->db);
+	close_db(s);
 	close_fd(&s->data_fd);
 	pthread_mutex_destroy(&s->db_lock);
 	pthread_mutex_destroy(&s->lock);

@@ -58,7 +58,8 @@ struct state {
 	pthread_cond_t idle;
 	bool is_full_sync;           /* the current PRAGMA synchronous; state thread only */
 	int data_fd;                 /* of the data root */
-	bool has_ballast;            /* state thread only */
+	bool has_ballast;            /* state thread only; so is the next */
+	bool has_wal_room;           /* blocks behind the log's end were allocated */
 };
 
 /* ---- state_schema.c ---- */
@@ -71,5 +72,7 @@ int state_thread_start(struct state *s, struct err *e);           /* Return: 0, 
 void state_thread_stop(struct state *s);
 
 /* ---- state_ballast.c ---- */
-void state_ballast_make(struct state *s);        /* if it is missing and there is room */
+void state_ballast_set_up(struct state *s);      /* for a database that was just opened */
+void state_ballast_make(struct state *s);        /* what is missing of it, if there is plenty of room */
 bool state_ballast_give(struct state *s);        /* Return: true when there was some to give */
+bool state_ballast_is_needed(const struct state *s);   /* Return: the disk is full, and there is some to give */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The schema, version by version. PRAGMA user_version tells how many steps a database has seen. */
+#include <errno.h>
 #include <sqlite3.h>
 
 #include "base/own.h"
+#include "base/str.h"
 #include "daemon/state_priv.h"
 
 /* Step n makes version n+1 of version n. Steps that were released are never changed. */
@@ -17,7 +19,20 @@ static const char *const steps[] = {
 
 int err_sqlite(struct err *e, sqlite3 *db, const char *what)
 {
-	return err_set(e, ERR_SYSTEM, "%s: %s", what, sqlite3_errmsg(db));
+	int sys = 0;
+
+	/* SQLite keeps the kernel's word only here and there: it is still in errno, if need be, behind a call that failed. */
+	if (sqlite3_errcode(db) == SQLITE_FULL)
+		sys = ENOSPC;
+	else if (sqlite3_errcode(db) == SQLITE_IOERR || sqlite3_errcode(db) == SQLITE_CANTOPEN)
+		sys = sqlite3_system_errno(db) ? sqlite3_system_errno(db) : errno;
+	if (sys == 0)
+		return err_set(e, ERR_SYSTEM, "%s: %s", what, sqlite3_errmsg(db));
+	/* What the kernel said tells more than SQLite's words for it. */
+	errno = sys;
+	err_sys(e, "%s", what);
+	e->kind = ERR_SYSTEM;
+	return -1;
 }
 
 static int read_version(sqlite3 *db, size_t *ret, struct err *e)
@@ -43,6 +58,7 @@ bool state_schema_is_new(sqlite3 *db)
 
 int state_schema_upgrade(sqlite3 *db, struct err *e)
 {
+	AUTO_STRBUF struct strbuf sql = { 0 };
 	size_t version = 0;
 
 	if (read_version(db, &version, e) < 0)
@@ -50,15 +66,17 @@ int state_schema_upgrade(sqlite3 *db, struct err *e)
 	if (version > ARRAY_SIZE(steps))
 		return err_set(e, ERR_CONFLICT, "the database is of a newer Kiln (schema %zu, this one knows %zu)",
 			       version, ARRAY_SIZE(steps));
-	for (; version < ARRAY_SIZE(steps); version++) {
-		AUTO_FREE char *sql = xasprintf("BEGIN IMMEDIATE; %s PRAGMA user_version = %zu; COMMIT", steps[version],
-						version + 1);
-
-		if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-			err_sqlite(e, db, "upgrade the schema");
-			sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-			return -1;
-		}
+	if (version == ARRAY_SIZE(steps))
+		return 0;
+	/* All in one: what is cut off anywhere has not happened, and the next start does it again. */
+	strbuf_adds(&sql, "BEGIN IMMEDIATE; ");
+	for (; version < ARRAY_SIZE(steps); version++)
+		strbuf_adds(&sql, steps[version]);
+	strbuf_addf(&sql, "PRAGMA user_version = %zu; COMMIT", version);
+	if (sqlite3_exec(db, strbuf_cstr(&sql), NULL, NULL, NULL) != SQLITE_OK) {
+		err_sqlite(e, db, "upgrade the schema");
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+		return -1;
 	}
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state thread: takes waiting batches, commits them together, tells the loop. */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -10,8 +11,10 @@
 static int step_once(sqlite3_stmt *st)
 {
 	int rc = sqlite3_step(st);
+	int sys = errno;
 
 	sqlite3_reset(st);
+	errno = sys;
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 

@@ -16,14 +16,38 @@
 		"/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"
 #define READONLY_PATHS "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"
 
-static void add_namespaces(struct oci_linux *l, bool has_own_net, struct arena *a)
+struct str_list bundle_masked_paths(const struct opt_host_config *h, struct arena *a)
 {
-	static const char *const types[] = { "mount", "uts", "pid", "ipc", "cgroup", "network" };
+	if (h->masked_paths.set)
+		return h->masked_paths.v;
+	return h->privileged ? (struct str_list){0} : BUNDLE_LIST(a, MASKED_PATHS);
+}
 
-	l->namespaces = arena_new_array(a, struct oci_namespace, ARRAY_SIZE(types));
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (has_own_net || !str_eq(types[i], "network"))
-			l->namespaces[l->n_namespaces++].type = arena_strdup(a, types[i]);
+struct str_list bundle_readonly_paths(const struct opt_host_config *h, struct arena *a)
+{
+	if (h->readonly_paths.set)
+		return h->readonly_paths.v;
+	return h->privileged ? (struct str_list){0} : BUNDLE_LIST(a, READONLY_PATHS);
+}
+
+static void add_namespaces(struct oci_linux *l, const struct bundle_input *in, struct arena *a)
+{
+	static const char *const types[] = { [OPTIONS_PID] = "pid", [OPTIONS_IPC] = "ipc", [OPTIONS_UTS] = "uts",
+					     [OPTIONS_CGROUP] = "cgroup", [OPTIONS_NET] = "network" };
+
+	l->namespaces = arena_new_array(a, struct oci_namespace, ARRAY_SIZE(types) + 1);
+	l->namespaces[l->n_namespaces++].type = arena_strdup(a, "mount");
+	for (size_t ns = 0; ns < ARRAY_SIZE(types); ns++) {
+		enum options_share share = options_share(in->options->host, ns, NULL);
+		struct oci_namespace *n = &l->namespaces[l->n_namespaces];
+
+		if (!types[ns] || share == SHARE_HOST)
+			continue;
+		n->type = arena_strdup(a, types[ns]);
+		if (share == SHARE_CONTAINER)
+			n->path = arena_printf(a, "fd:%d", in->shares.ns[ns]);
+		l->n_namespaces++;
+	}
 }
 
 /* What docker allows everybody in a network of their own, low ports and ping; the user's word counts before it */
@@ -62,7 +86,7 @@ static int make_linux(const struct bundle_input *in, char *cgroup_path, struct a
 		      struct err *e)
 {
 	const struct opt_host_config *h = in->options->host;
-	bool has_own_net = !str_eq(h->network_mode, "host");
+	bool has_own_net = options_share(h, OPTIONS_NET, NULL) == SHARE_NONE;
 	struct oci_linux *l = arena_new_obj(a, struct oci_linux);
 
 	l->cgroups_path = cgroup_path;
@@ -70,15 +94,14 @@ static int make_linux(const struct bundle_input *in, char *cgroup_path, struct a
 	if (bundle_resources(h, in->host, a, &l->resources, e) < 0)
 		return -1;
 	l->rootfs_propagation = arena_strdup(a, "private");
-	add_namespaces(l, has_own_net, a);
+	add_namespaces(l, in, a);
 	add_sysctls(l, h, has_own_net, a);
-	if (h->privileged) {
+	if (h->privileged)
 		add_devices(l, in->host, a);
-		return 0;
-	}
-	add_asked_devices(l, in->host, a);
-	l->masked_paths = BUNDLE_LIST(a, MASKED_PATHS);
-	l->readonly_paths = BUNDLE_LIST(a, READONLY_PATHS);
+	else
+		add_asked_devices(l, in->host, a);
+	l->masked_paths = bundle_masked_paths(h, a);
+	l->readonly_paths = bundle_readonly_paths(h, a);
 	return 0;
 }
 
@@ -114,8 +137,10 @@ static int make_config(const struct bundle_input *in, char *cgroup_path, struct 
 	c->root = arena_new_obj(a, struct oci_root);
 	c->root->path = arena_printf(a, "%s/rootfs", in->container_dir);
 	c->root->readonly = o->host->readonly_rootfs;
-	c->hostname = o->config->hostname;
-	c->domainname = o->config->domainname;
+	if (options_share(o->host, OPTIONS_UTS, NULL) == SHARE_NONE) {
+		c->hostname = o->config->hostname;
+		c->domainname = o->config->domainname;
+	}
 	c->annotations = o->host->annotations;
 	if (make_process(in, a, &c->process, e) < 0 || bundle_mounts(in, a, &c->mounts, &c->n_mounts, e) < 0)
 		return -1;
@@ -147,18 +172,17 @@ static int make_lowers(const struct str_list *in, struct arena *a, struct str_li
 	return 0;
 }
 
-static struct launch_stdio *make_stdio(const struct bundle_input *in, struct arena *a)
+static int make_stdio(const struct bundle_input *in, struct arena *a, struct launch_stdio **ret, struct err *e)
 {
 	const struct opt_config *c = in->options->config;
-	bool has_log = in->log_path && !str_eq(in->options->host->log_config->type, "none");
 	struct launch_stdio *s = arena_new_obj(a, struct launch_stdio);
 
 	s->tty = c->tty;
 	s->open_stdin = c->open_stdin;
 	s->stdin_once = c->stdin_once;
-	s->log_path = arena_strdup(a, has_log ? in->log_path : "");
 	options_console_size(in->options->host, &s->height, &s->width);
-	return s;
+	*ret = s;
+	return bundle_log(in, a, s, e);
 }
 
 int bundle_launch(const struct bundle_input *in, struct arena *a, struct launch_spec **ret, struct err *e)
@@ -175,11 +199,18 @@ int bundle_launch(const struct bundle_input *in, struct arena *a, struct launch_
 	s->container_dir = arena_strdup(a, in->container_dir);
 	/* What will be removed when it ends need not survive a power cut */
 	s->volatile_upper = o->host->auto_remove;
-	s->init = o->host->init.set && o->host->init.v;
+	/* Elsewhere there is a first process already */
+	s->init = o->host->init.set && o->host->init.v && options_share(o->host, OPTIONS_PID, NULL) == SHARE_NONE;
 	s->cgroup_path = bundle_cgroup_path(o->host, in->cgroup_parent, in->id, a);
+	s->cgroup_root = arena_strdup(a, str_is_empty(o->host->cgroup_parent) ? "" : in->cgroup_parent);
+	s->cgroup_owner = arena_strdup(a, in->cgroup_owner ? in->cgroup_owner : "");
+	if (o->host->cpu_rt_runtime_usec > 0) {
+		s->rt_period_usec = in->rt_period_usec;
+		s->rt_runtime_usec = in->rt_runtime_usec;
+	}
 	s->socket_path = arena_strdup(a, in->socket_path);
-	s->stdio = make_stdio(in, a);
-	if (make_lowers(in->lowers, a, &s->lowers, e) < 0 || bundle_seccomp(o->host, a, &s->seccomp_profile, e) < 0 ||
+	if (make_stdio(in, a, &s->stdio, e) < 0 || make_lowers(in->lowers, a, &s->lowers, e) < 0 ||
+	    bundle_seccomp(o->host, in->host, a, &s->seccomp_profile, e) < 0 ||
 	    make_config(in, s->cgroup_path, a, &s->config, e) < 0)
 		return -1;
 	*ret = s;
@@ -220,6 +251,7 @@ static int make_exec_process(const struct bundle_exec_input *in, struct arena *a
 	p->terminal = in->tty;
 	p->args = *in->cmd;
 	p->env = bundle_env(o->config, in->tty, in->env, a);
+	p->oom_score_adj = (struct opt_i64){ true, o->host->oom_score_adj };   /* else the launcher's own */
 	*ret = p;
 	return 0;
 }
@@ -239,7 +271,7 @@ int bundle_exec(const struct bundle_exec_input *in, struct arena *a, struct exec
 	s->socket_path = arena_strdup(a, in->socket_path);
 	s->timeout_ms = in->timeout_ms;
 	s->stdio = make_exec_stdio(in, a);
-	if (bundle_seccomp(o->host, a, &s->seccomp_profile, e) < 0 ||
+	if (bundle_seccomp(o->host, in->host, a, &s->seccomp_profile, e) < 0 ||
 	    make_exec_process(in, a, &s->process, e) < 0)
 		return -1;
 	*ret = s;

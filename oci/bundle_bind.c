@@ -10,37 +10,61 @@
 #define BINDS_MAX     60     /* descriptors that travel in one message, less the launch's own */
 #define BIND_TEXT_MAX 8192
 
-/* Options that mean something on other systems, or with labels that Kiln does not set: taken, without effect */
-static const char *const ignored[] = { "rw", "z", "Z", "consistent", "cached", "delegated" };
-static const char *const propagations[] = { "private", "rprivate", "slave", "rslave", "shared", "rshared" };
+/*
+ * One of each kind at most. Labels are for SELinux, which Kiln leaves alone; the last kind means something on other systems.
+ */
+enum mode_kind { MODE_ACCESS, MODE_LABEL, MODE_PROPAGATION, MODE_CONSISTENCY, MODE_KINDS_ };
+static const struct {
+	const char *name;
+	enum mode_kind kind;
+} modes[] = {
+	{ "rw", MODE_ACCESS },           { "ro", MODE_ACCESS },
+	{ "z", MODE_LABEL },             { "Z", MODE_LABEL },
+	{ "private", MODE_PROPAGATION }, { "rprivate", MODE_PROPAGATION },
+	{ "slave", MODE_PROPAGATION },   { "rslave", MODE_PROPAGATION },
+	{ "shared", MODE_PROPAGATION },  { "rshared", MODE_PROPAGATION },
+	{ "consistent", MODE_CONSISTENCY }, { "cached", MODE_CONSISTENCY }, { "delegated", MODE_CONSISTENCY },
+};
 
-static bool is_one_of(const char *s, const char *const *list, size_t n)
+static int mode_kind(const char *name, enum mode_kind *ret)
 {
-	for (size_t i = 0; i < n; i++)
-		if (str_eq(s, list[i]))
-			return true;
-	return false;
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		if (!str_eq(name, modes[i].name))
+			continue;
+		*ret = modes[i].kind;
+		return 0;
+	}
+	return -1;
 }
 
-static int parse_mode(char *mode, struct bundle_bind *b, struct arena *a, struct err *e)
+int bundle_mode_read(const char *text, struct arena *a, struct bundle_mode *ret, struct err *e)
 {
-	char *shown = arena_strdup(a, mode), *propagation = NULL;
-	unsigned n_rw = 0;
+	char *rest = arena_strdup(a, text);
+	const char *of[MODE_KINDS_] = {0};
+	enum mode_kind kind;
 
-	for (char *o; (o = strsep(&mode, ",")) != NULL;) {
-		n_rw += str_eq(o, "ro") || str_eq(o, "rw");
-		if (str_eq(o, "ro")) {
-			b->readonly = true;
-		} else if (is_one_of(o, propagations, ARRAY_SIZE(propagations)) && !propagation) {
-			propagation = o;
-		} else if (!is_one_of(o, ignored, ARRAY_SIZE(ignored))) {
-			return err_set(e, ERR_INVALID, "invalid mode: %.100s", shown);
-		}
+	for (char *o; (o = strsep(&rest, ",")) != NULL;) {
+		if (mode_kind(o, &kind) < 0 || of[kind])
+			return err_set(e, ERR_INVALID, "invalid mode: %.100s", text);
+		of[kind] = o;
 	}
-	if (n_rw > 1)
-		return err_set(e, ERR_INVALID, "invalid mode: %.100s", shown);
-	if (propagation)
-		b->propagation = propagation;
+	ret->readonly = str_eq(of[MODE_ACCESS], "ro");
+	ret->propagation = of[MODE_PROPAGATION];
+	return 0;
+}
+
+static int parse_mode(const char *text, struct bundle_bind *b, struct arena *a, struct err *e)
+{
+	struct bundle_mode mode;
+
+	if (str_eq(text, "nocopy"))
+		return err_set(e, ERR_INVALID, "invalid mount config for type \"bind\": field VolumeOptions must not be specified");
+	if (bundle_mode_read(text, a, &mode, e) < 0)
+		return -1;
+	b->readonly = mode.readonly;
+	b->mode = arena_strdup(a, text);
+	if (mode.propagation)
+		b->propagation = arena_strdup(a, mode.propagation);
 	return 0;
 }
 
@@ -64,7 +88,7 @@ static int check_source(const char *source, const char *target, struct err *e)
 
 static int parse(char *text, struct arena *a, struct bundle_bind *ret, struct err *e)
 {
-	struct bundle_bind b = { .is_recursive = true, .propagation = arena_strdup(a, "rprivate") };
+	struct bundle_bind b = { .is_recursive = true, .propagation = arena_strdup(a, "rprivate"), .mode = arena_strdup(a, "") };
 	char *source = strsep(&text, ":"), *target = strsep(&text, ":"), *mode = strsep(&text, ":");
 
 	if (check_source(source, target, e) < 0)
@@ -131,14 +155,15 @@ int bundle_binds(const struct container_options *o, struct arena *a, struct bund
 {
 	const struct opt_host_config *h = o->host;
 	struct bundle_bind *binds = NULL;
+	struct opt_mount *inherited;
 	struct str_list targets = {0};
-	size_t n = 0;
+	size_t n = 0, n_inherited;
 	bool is_bind;
 
-	if (h->binds.n > BINDS_MAX || h->tmpfs.n > BINDS_MAX || h->n_mounts > BINDS_MAX - h->binds.n)
+	if (h->binds.n > BINDS_MAX || h->tmpfs.n > BINDS_MAX || h->n_mounts > BINDS_MAX - h->binds.n ||
+	    o->n_inherited > BINDS_MAX - h->binds.n - h->n_mounts)
 		return err_set(e, ERR_INVALID, "more than %d mounts", BINDS_MAX);
-	if (h->binds.n + h->n_mounts > 0)
-		binds = arena_new_array(a, struct bundle_bind, h->binds.n + h->n_mounts);
+	binds = arena_new_array(a, struct bundle_bind, h->binds.n + h->n_mounts + o->n_inherited + 1);
 	for (; n < h->binds.n; n++)
 		if (bundle_parse_bind(h->binds.v[n], a, &binds[n], e) < 0)
 			return -1;
@@ -149,6 +174,12 @@ int bundle_binds(const struct container_options *o, struct arena *a, struct bund
 	}
 	if (collect_targets(h, binds, n, a, &targets, e) < 0 || check_duplicates(&targets, e) < 0)
 		return -1;
+	bundle_inherited(o, a, &inherited, &n_inherited);
+	for (size_t i = 0; i < n_inherited; i++) {
+		if (bundle_mount_bind(&inherited[i], a, &binds[n], &is_bind, e) < 0)
+			return -1;
+		n += is_bind;
+	}
 	*ret = n > 0 ? binds : NULL;
 	*ret_n = n;
 	return 0;

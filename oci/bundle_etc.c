@@ -43,7 +43,7 @@ static int write_hosts(const struct container_options *o, int dir_fd, int etc_fd
 	AUTO_STRBUF struct strbuf out = {0};
 	AUTO_FREE char *text = NULL;
 
-	if (str_eq(o->host->network_mode, "host")) {
+	if (options_share(o->host, OPTIONS_NET, NULL) == SHARE_HOST) {
 		if (read_host_file(etc_fd, "hosts", &text, e) < 0)
 			return -1;
 		return file_replace(dir_fd, "hosts", text, strlen(text), 0644, e);
@@ -69,7 +69,7 @@ static bool is_loopback_server(const char *line)
 
 static int write_resolv_conf(const struct container_options *o, int dir_fd, int etc_fd, struct err *e)
 {
-	bool is_host = str_eq(o->host->network_mode, "host");
+	bool is_host = options_share(o->host, OPTIONS_NET, NULL) == SHARE_HOST;
 	AUTO_STRBUF struct strbuf out = {0};
 	AUTO_FREE char *text = NULL;
 	char *rest;

@@ -46,24 +46,29 @@ static int check_bind(const struct opt_mount *m, struct err *e)
 		is_known = is_known || str_eq(mode, modes[i]);
 	if (!is_known)
 		return err_set(e, ERR_INVALID, "invalid mount config for type \"bind\": invalid propagation mode: %.60s", mode);
-	if (m->bind && m->bind->read_only_non_recursive)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "HostConfig.Mounts.BindOptions.ReadOnlyNonRecursive is refused: read-only holds for all below");
+	if (m->bind && !m->readonly && m->bind->read_only_non_recursive)
+		return err_set(e, ERR_INVALID, "mount options conflict: !ReadOnly && BindOptions.ReadOnlyNonRecursive");
+	if (m->bind && !m->readonly && m->bind->read_only_force_recursive)
+		return err_set(e, ERR_INVALID, "mount options conflict: !ReadOnly && BindOptions.ReadOnlyForceRecursive");
+	if (m->bind && m->bind->read_only_non_recursive && m->bind->read_only_force_recursive)
+		return err_set(e, ERR_INVALID, "mount options conflict: ReadOnlyNonRecursive && BindOptions.ReadOnlyForceRecursive");
 	return 0;
 }
 
-static int check_tmpfs(const struct opt_mount *m, struct err *e)
+static int check_tmpfs(const struct opt_mount *m, struct arena *a, struct err *e)
 {
+	struct str_list options;
+
 	if (m->bind)
 		return say(m, "field BindOptions must not be specified", e);
 	if (!str_is_empty(m->source))
 		return say(m, "field Source must not be specified", e);
 	if (m->tmpfs && (m->tmpfs->size_bytes < 0 || m->tmpfs->mode > MODE_MAX))
 		return say(m, "invalid size or mode", e);
-	return 0;
+	return bundle_mount_tmpfs(m, a, &options, e);
 }
 
-static int check(const struct opt_mount *m, struct err *e)
+static int check(const struct opt_mount *m, struct arena *a, struct err *e)
 {
 	if (str_eq(m->type, "volume"))
 		return err_set(e, ERR_UNSUPPORTED,
@@ -72,7 +77,7 @@ static int check(const struct opt_mount *m, struct err *e)
 		return err_set(e, ERR_INVALID, "invalid mount config for type \"%.20s\": mount type unknown", m->type);
 	if (check_target(m, e) < 0)
 		return -1;
-	return str_eq(m->type, "bind") ? check_bind(m, e) : check_tmpfs(m, e);
+	return str_eq(m->type, "bind") ? check_bind(m, e) : check_tmpfs(m, a, e);
 }
 
 static char *clean_copy(const char *path, struct arena *a)
@@ -86,7 +91,7 @@ int bundle_mount_bind(const struct opt_mount *m, struct arena *a, struct bundle_
 {
 	const struct opt_mount_bind *b = m->bind;
 
-	if (check(m, e) < 0)
+	if (check(m, a, e) < 0)
 		return -1;
 	*ret_is_bind = str_eq(m->type, "bind");
 	if (!*ret_is_bind)
@@ -95,10 +100,70 @@ int bundle_mount_bind(const struct opt_mount *m, struct arena *a, struct bundle_
 		.source = clean_copy(m->source, a),
 		.target = clean_copy(m->target, a),
 		.readonly = m->readonly,
+		.is_top_readonly = b && b->read_only_non_recursive,
 		.is_recursive = !(b && b->non_recursive),
 		.propagation = arena_strdup(a, b && !str_is_empty(b->propagation) ? b->propagation : "rprivate"),
 		.must_exist = !(b && b->create_mountpoint),
+		.mode = arena_strdup(a, ""),
 	};
+	return 0;
+}
+
+struct tmpfs_option {
+	struct str_list words;           /* "noexec"; "size", "1m" */
+};
+struct tmpfs_options {
+	struct tmpfs_option *v;
+	size_t n;
+};
+
+/* An array of arrays has no row of its own: each inner one is given a name. */
+static int read_tmpfs_options(const struct json_raw *raw, struct arena *a, struct tmpfs_options *ret, struct err *e)
+{
+	static const struct jfield option_fields[] = { J_STRINGS(struct tmpfs_option, words, "w", J_REQUIRED) };
+	static const struct jschema option_schema = J_SCHEMA(struct tmpfs_option, "TmpfsOptions.Options", option_fields);
+	static const struct jfield options_fields[] = { J_ARRAY(struct tmpfs_options, v, n, "o", &option_schema, 0) };
+	static const struct jschema options_schema = J_SCHEMA(struct tmpfs_options, "TmpfsOptions.Options", options_fields);
+	AUTO_STRBUF struct strbuf text = {0};
+	bool in_string = false;
+	void *got;
+	int depth = 0;
+
+	strbuf_adds(&text, "{\"o\":");
+	for (const char *p = raw->text; *p; p++) {
+		if (*p == '"' && (p == raw->text || p[-1] != '\\'))
+			in_string = !in_string;
+		if (!in_string && *p == '[' && ++depth == 2)
+			strbuf_adds(&text, "{\"w\":");
+		strbuf_addc(&text, *p);
+		if (!in_string && *p == ']' && depth-- == 2)
+			strbuf_addc(&text, '}');
+	}
+	strbuf_addc(&text, '}');
+	if (json_decode(text.data, text.len, &options_schema, a, NULL, NULL, &got, ERR_IGNORED) < 0)
+		return err_set(e, ERR_INVALID, "invalid mount config for type \"tmpfs\": Options: expected [[\"flag\"],[\"key\",\"value\"]]");
+	*ret = *(struct tmpfs_options *)got;
+	return 0;
+}
+
+static int add_tmpfs_options(const struct json_raw *raw, struct arena *a, struct strbuf *text, struct err *e)
+{
+	struct tmpfs_options o = {0};
+
+	if (!raw->text || str_eq(raw->text, "null"))
+		return 0;
+	if (read_tmpfs_options(raw, a, &o, e) < 0)
+		return -1;
+	for (size_t i = 0; i < o.n; i++) {
+		const struct str_list *w = &o.v[i].words;
+
+		for (size_t k = 0; k < w->n; k++)
+			if (strchr(w->v[k], ','))
+				return err_set(e, ERR_INVALID, "invalid tmpfs option [\"%.100s\"]", w->v[k]);
+		if (w->n != 1 && w->n != 2)
+			return err_set(e, ERR_INVALID, "invalid mount config for type \"tmpfs\": Options: expected a flag, or a key and a value");
+		strbuf_addf(text, ",%s%s%s", w->v[0], w->n == 2 ? "=" : "", w->n == 2 ? w->v[1] : "");
+	}
 	return 0;
 }
 
@@ -112,5 +177,7 @@ int bundle_mount_tmpfs(const struct opt_mount *m, struct arena *a, struct str_li
 		strbuf_addf(&text, ",size=%lld", (long long)m->tmpfs->size_bytes);
 	if (m->tmpfs && m->tmpfs->mode != 0)
 		strbuf_addf(&text, ",mode=%o", m->tmpfs->mode);
+	if (m->tmpfs && add_tmpfs_options(&m->tmpfs->options, a, &text, e) < 0)
+		return -1;
 	return options_tmpfs_options(text.len ? text.data + 1 : "", a, ret, e);
 }

@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "base/str.h"
 #include "oci/bundle_parts.h"
+
+#define SHM "/dev/shm"
 
 struct mount_list {
 	struct oci_mount *v;
@@ -43,8 +46,10 @@ static void add_binds(struct mount_list *l, const struct bundle_bind *binds, siz
 	for (size_t i = 0; i < n; i++) {
 		struct oci_mount *m = add(l, binds[i].target, "bind", arena_printf(a, "fd:%zu", i));
 
-		m->options = BUNDLE_LIST(a, binds[i].is_recursive ? "rbind" : "bind", binds[i].readonly ? "ro" : "rw",
-					 binds[i].propagation);
+		/* What is read-only on the host stays so: nothing makes it writable */
+		m->options = BUNDLE_LIST(a, binds[i].is_recursive ? "rbind" : "bind", binds[i].propagation);
+		if (binds[i].readonly)
+			add_option(m, binds[i].is_top_readonly ? "ro" : "rro", a);
 	}
 }
 
@@ -60,14 +65,12 @@ static int add_tmpfs(struct mount_list *l, const struct str_map *tmpfs, struct a
 	return 0;
 }
 
-static int add_tmpfs_mounts(struct mount_list *l, const struct opt_host_config *h, struct arena *a, struct err *e)
+static int add_tmpfs_mounts(struct mount_list *l, const struct opt_mount *v, size_t n, struct arena *a, struct err *e)
 {
-	for (size_t i = 0; i < h->n_mounts; i++) {
-		AUTO_FREE char *target = path_clean(h->mounts[i].target);
+	for (size_t i = 0; i < n; i++) {
+		AUTO_FREE char *target = path_clean(v[i].target);
 
-		if (str_eq(h->mounts[i].type, "tmpfs") &&
-		    bundle_mount_tmpfs(&h->mounts[i], a,
-				       &add(l, arena_strdup(a, target), "tmpfs", arena_strdup(a, "tmpfs"))->options, e) < 0)
+		if (bundle_mount_tmpfs(&v[i], a, &add(l, arena_strdup(a, target), "tmpfs", arena_strdup(a, "tmpfs"))->options, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -92,9 +95,24 @@ static void add_etc(struct mount_list *l, const struct bundle_input *in, struct 
 
 		if (has_destination(l, n_user, target))
 			continue;
-		m = add(l, target, "bind", arena_printf(a, "%s/%s", in->container_dir, names[i]));
-		m->options = BUNDLE_LIST(a, "rbind", in->options->host->readonly_rootfs ? "ro" : "rw", "rprivate");
+		m = add(l, target, "bind",
+			arena_printf(a, "%s/%s", in->etc_dir ? in->etc_dir : in->container_dir, names[i]));
+		m->options = BUNDLE_LIST(a, "rbind", "rprivate");
+		if (in->options->host->readonly_rootfs)
+			add_option(m, "ro", a);
 	}
+}
+
+/* The shared memory that goes with an IPC namespace of somebody else's */
+static void add_shm(struct mount_list *l, const struct bundle_input *in, struct arena *a)
+{
+	enum options_share share = options_share(in->options->host, OPTIONS_IPC, NULL);
+	struct oci_mount *m;
+
+	if (share == SHARE_NONE || has_destination(l, l->n, SHM))
+		return;
+	m = add(l, arena_strdup(a, SHM), "bind", arena_printf(a, share == SHARE_HOST ? "fd:%d" : "fd:%d:" SHM, in->shares.shm));
+	m->options = share == SHARE_HOST ? BUNDLE_LIST(a, "rbind", "rprivate") : BUNDLE_LIST(a, "bind", "nosuid", "nodev", "noexec");
 }
 
 static size_t depth(const char *path)
@@ -130,7 +148,7 @@ static const struct {
 	{ "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev" },
 	{ "/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev" },
 	{ "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev" },
-	{ "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777" },
+	{ SHM, "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777" },
 };
 
 static struct str_list split(const char *text, struct arena *a)
@@ -148,7 +166,7 @@ static bool is_readonly(const char *type, const struct opt_host_config *h)
 {
 	if (str_eq(type, "sysfs"))
 		return !h->privileged || h->readonly_rootfs;
-	return str_eq(type, "cgroup") && !h->privileged;
+	return DEFENCE(CGROUP_READONLY, str_eq(type, "cgroup") && !h->privileged, false);
 }
 
 static void add_defaults(struct mount_list *l, const struct mount_list *user, const struct opt_host_config *h,
@@ -160,6 +178,7 @@ static void add_defaults(struct mount_list *l, const struct mount_list *user, co
 		struct oci_mount *m;
 
 		if (has_destination(user, user->n, defaults[i].destination) ||
+		    (str_eq(defaults[i].destination, SHM) && !options_has_shm(h)) ||
 		    (has_dev && str_starts(defaults[i].destination, "/dev/")))
 			continue;
 		m = add(l, arena_strdup(a, defaults[i].destination), defaults[i].type,
@@ -178,15 +197,18 @@ int bundle_mounts(const struct bundle_input *in, struct arena *a, struct oci_mou
 	const struct opt_host_config *h = in->options->host;
 	struct mount_list user = {0}, all = {0};
 	struct bundle_bind *binds;
-	size_t n;
+	struct opt_mount *tmpfs;
+	size_t n, n_tmpfs;
 
 	if (bundle_binds(in->options, a, &binds, &n, e) < 0)
 		return -1;
-	user.v = arena_new_array(a, struct oci_mount, n + h->tmpfs.n + h->n_mounts + 3);
+	bundle_tmpfs_mounts(in->options, a, &tmpfs, &n_tmpfs);
+	user.v = arena_new_array(a, struct oci_mount, n + h->tmpfs.n + n_tmpfs + 4);
 	add_binds(&user, binds, n, a);
-	if (add_tmpfs(&user, &h->tmpfs, a, e) < 0 || add_tmpfs_mounts(&user, h, a, e) < 0)
+	if (add_tmpfs(&user, &h->tmpfs, a, e) < 0 || add_tmpfs_mounts(&user, tmpfs, n_tmpfs, a, e) < 0)
 		return -1;
 	add_etc(&user, in, a);
+	add_shm(&user, in, a);
 	sort_by_depth(&user);
 
 	all.v = arena_new_array(a, struct oci_mount, user.n + ARRAY_SIZE(defaults));

@@ -25,6 +25,26 @@ int bundle_mounts(const struct bundle_input *in, struct arena *a, struct oci_mou
 int bundle_mount_bind(const struct opt_mount *m, struct arena *a, struct bundle_bind *ret, bool *ret_is_bind,
 		      struct err *e);
 
+/* The last part of -v and of --volumes-from */
+struct bundle_mode {
+	bool readonly;
+	const char *propagation;         /* NULL: nothing said */
+};
+
+/**
+ * bundle_mode_read() - "ro,z,rslave"
+ * @e: ERR_INVALID "invalid mode: …"
+ * Return: 0, or -1 with @e set
+ */
+int bundle_mode_read(const char *text, struct arena *a, struct bundle_mode *ret, struct err *e);
+
+/**
+ * bundle_inherited() - What a container has from others and not a mount of its own in the same place
+ * @ret: array of @ret_n in @a
+ * Return: nothing
+ */
+void bundle_inherited(const struct container_options *o, struct arena *a, struct opt_mount **ret, size_t *ret_n);
+
 /**
  * bundle_mount_tmpfs() - The mount options of one of HostConfig.Mounts, which is a checked tmpfs
  * @ret: in @a
@@ -62,13 +82,16 @@ int bundle_resources(const struct opt_host_config *h, const struct bundle_host *
  * @e: as options_security()
  * Return: 0, or -1 with @e set
  */
-int bundle_seccomp(const struct opt_host_config *h, struct arena *a, char **ret, struct err *e);
+int bundle_seccomp(const struct opt_host_config *h, const struct bundle_host *host, struct arena *a, char **ret,
+		   struct err *e);
 
 /**
- * bundle_cgroup_path() - "/kiln/<id>"
- * Return: in @a
+ * bundle_log() - Where the log goes, how it is bounded and what its lines tell
+ * @s: log_path and the other log_… are filled in; strings in @a
+ * @e: as options_log()
+ * Return: 0, or -1 with @e set
  */
-char *bundle_cgroup_path(const struct opt_host_config *h, const char *parent, const char *id, struct arena *a);
+int bundle_log(const struct bundle_input *in, struct arena *a, struct launch_stdio *s, struct err *e);
 
 /**
  * bundle_list() - A list of constant strings, copied

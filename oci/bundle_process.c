@@ -2,6 +2,7 @@
 /* What runs, as whom, with which environment, powers and limits. Spec: moby daemon/oci_linux.go, daemon/exec.go */
 #include <string.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "oci/bundle_parts.h"
@@ -138,13 +139,17 @@ int bundle_process(const struct container_options *o, const struct bundle_host *
 		return -1;
 	p->user = arena_new_obj(a, struct oci_user);   /* root until the stages have read the image's passwd */
 	p->no_new_privileges = security.no_new_privileges;
+	/* That of the container, for a privileged exec too */
+	if (host->facts)
+		p->apparmor_profile = arena_strdup(a, options_apparmor(o->host, host->facts));
 	p->cwd = str_is_empty(o->config->working_dir) ? arena_strdup(a, "/") : o->config->working_dir;
 	add_rlimits(p, o->host, a);
 	*ret = p;
 	return 0;
 }
 
-int bundle_seccomp(const struct opt_host_config *h, struct arena *a, char **ret, struct err *e)
+int bundle_seccomp(const struct opt_host_config *h, const struct bundle_host *host, struct arena *a, char **ret,
+		   struct err *e)
 {
 	struct options_security security;
 
@@ -152,19 +157,11 @@ int bundle_seccomp(const struct opt_host_config *h, struct arena *a, char **ret,
 		return -1;
 	if (security.seccomp)
 		*ret = arena_strdup(a, security.seccomp);
+	else if (h->privileged)
+		*ret = arena_strdup(a, "unconfined");
 	else
-		*ret = arena_strdup(a, h->privileged ? "unconfined" : "default");
+		*ret = arena_strdup(a, host->seccomp ? host->seccomp : "default");
 	return 0;
-}
-
-char *bundle_cgroup_path(const struct opt_host_config *h, const char *parent, const char *id, struct arena *a)
-{
-	const char *p = str_is_empty(h->cgroup_parent) ? parent : h->cgroup_parent;
-	size_t n = strlen(p);
-
-	while (n > 0 && p[n - 1] == '/')
-		n--;
-	return arena_printf(a, "%s%.*s/%s", p[0] == '/' ? "" : "/", (int)n, p, id);
 }
 
 /* --- resources --------------------------------------------------------------------------------------- */
@@ -190,7 +187,8 @@ static const struct {
 static void add_device_rules(struct oci_resources *r, bool privileged, size_t n_more, struct arena *a)
 {
 	r->devices = arena_new_array(a, struct oci_device_rule, ARRAY_SIZE(device_rules) + 1 + n_more);
-	r->devices[r->n_devices++] = (struct oci_device_rule){ .allow = privileged, .access = arena_strdup(a, "rwm") };
+	r->devices[r->n_devices++] = (struct oci_device_rule){ .allow = DEFENCE(DEVICES, privileged, true),
+							       .access = arena_strdup(a, "rwm") };
 	for (size_t i = 0; i < ARRAY_SIZE(device_rules) && !privileged; i++) {
 		struct oci_device_rule *d = &r->devices[r->n_devices++];
 
@@ -247,7 +245,12 @@ static void add_cpu(struct oci_resources *r, const struct opt_host_config *h, st
 		c->cpus = h->cpuset_cpus;
 	if (!str_is_empty(h->cpuset_mems))
 		c->mems = h->cpuset_mems;
-	if (c->period_usec.set || c->quota_usec.set || c->shares.set || c->cpus || c->mems)
+	if (h->cpu_rt_period_usec > 0)
+		c->realtime_period_usec = (struct opt_u64){ true, (uint64_t)h->cpu_rt_period_usec };
+	if (h->cpu_rt_runtime_usec > 0)
+		c->realtime_runtime_usec = (struct opt_i64){ true, h->cpu_rt_runtime_usec };
+	if (c->period_usec.set || c->quota_usec.set || c->shares.set || c->cpus || c->mems ||
+	    c->realtime_period_usec.set || c->realtime_runtime_usec.set)
 		r->cpu = c;
 }
 
@@ -285,6 +288,7 @@ int bundle_resources(const struct opt_host_config *h, const struct bundle_host *
 		return -1;
 	add_memory(r, h, a);
 	add_cpu(r, h, a);
+	r->block_io = host->block_io;
 	if (h->pids_limit.set && h->pids_limit.v > 0) {
 		r->pids = arena_new_obj(a, struct oci_pids);
 		r->pids->limit = h->pids_limit;

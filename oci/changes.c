@@ -24,15 +24,17 @@ struct changes {
 
 static int add_word(struct changes *c, struct str_list *l, const char *text, struct err *e)
 {
-	struct str_list more;
-
 	if (l->n >= CHANGES_MAX_WORDS)
 		return err_set(e, ERR_INVALID, "%s: more than %d words", c->name, CHANGES_MAX_WORDS);
-	more = (struct str_list){ arena_new_array(c->arena, char *, l->n + 1), l->n + 1 };
-	if (l->n > 0)
-		memcpy(more.v, l->v, l->n * sizeof(*more.v));
-	more.v[l->n] = arena_strdup(c->arena, text);
-	*l = more;
+	/* The room doubles: copies of long lists would fill the arena */
+	if ((l->n & (l->n - 1)) == 0) {
+		char **more = arena_new_array(c->arena, char *, l->n > 0 ? 2 * l->n : 1);
+
+		if (l->n > 0)
+			memcpy(more, l->v, l->n * sizeof(*more));
+		l->v = more;
+	}
+	l->v[l->n++] = arena_strdup(c->arena, text);
 	return 0;
 }
 
@@ -276,6 +278,18 @@ static int do_user(struct changes *c, const char *text, struct err *e)
 	return read_one(c, text, &c->exec->user, e);
 }
 
+/* Kept as it is, for who builds on the image; as docker's builder it looks at the first word only */
+static int do_onbuild(struct changes *c, const char *text, struct err *e)
+{
+	static const char *const no_triggers[] = { "ONBUILD", "MAINTAINER", "FROM" };
+	size_t n = strcspn(text, BLANKS);
+
+	for (size_t i = 0; i < ARRAY_SIZE(no_triggers); i++)
+		if (strlen(no_triggers[i]) == n && strncasecmp(no_triggers[i], text, n) == 0)
+			return err_set(e, ERR_INVALID, "%s isn't allowed as an ONBUILD trigger", no_triggers[i]);
+	return add_word(c, &c->exec->on_build, text, e);
+}
+
 /* Relative to the one before, as in a Dockerfile */
 static int do_workdir(struct changes *c, const char *text, struct err *e)
 {
@@ -398,11 +412,23 @@ static const struct instruction {
 	{ "EXPOSE", do_expose },
 	{ "HEALTHCHECK", do_healthcheck },
 	{ "LABEL", do_label },
+	{ "ONBUILD", do_onbuild },
 	{ "STOPSIGNAL", do_stopsignal },
 	{ "USER", do_user },
 	{ "VOLUME", do_volume },
 	{ "WORKDIR", do_workdir },
 };
+
+/* A configuration is JSON, which cannot hold other bytes */
+static bool is_utf8(const char *text, size_t n)
+{
+	for (size_t at = 0, len; at < n; at += len) {
+		len = str_utf8_length((const unsigned char *)text + at, n - at);
+		if (len == 0)
+			return false;
+	}
+	return true;
+}
 
 static int apply_line(struct changes *c, const char *line, struct err *e)
 {
@@ -411,6 +437,8 @@ static int apply_line(struct changes *c, const char *line, struct err *e)
 
 	if (n_line > CHANGES_MAX_BYTES)
 		return err_set(e, ERR_INVALID, "change: longer than %d bytes", CHANGES_MAX_BYTES);
+	if (!is_utf8(line, n_line))
+		return err_set(e, ERR_INVALID, "change: is not UTF-8 text");
 	line += strspn(line, BLANKS);
 	n = strcspn(line, BLANKS);
 	text = arena_strdup(c->arena, line + n + strspn(line + n, BLANKS));

@@ -2,7 +2,7 @@
 /*
  * `docker import --change`: instructions in the words of a Dockerfile, applied to an image's configuration.
  *
- * CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL STOPSIGNAL USER VOLUME WORKDIR, one table. Strict: ENV and LABEL are
+ * CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR, one table. Strict: ENV and LABEL are
  * name=value pairs, variables are refused because there is nothing to expand them from. Pure; results live in the
  * caller's arena.
  *

@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plain functions of libcrypto, not EVP: that looks for providers and reads openssl.cnf first, which takes a program that hashes a page
+ * a millisecond, and these come from the archive without the rest (docs/performance.md).
+ */
 #include "oci/digest.h"
 
-#include <openssl/evp.h>
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 #include "base/str.h"
 
 struct digest_stream {
-	EVP_MD_CTX *ctx;
+	SHA256_CTX ctx;
 };
 
 bool digest_is_valid(const char *text)
 {
-	return text && str_starts(text, "sha256:") && str_is_hex(text + 7, DIGEST_HEX_LEN);
+	return text && str_starts(text, "sha256:") && DEFENCE(DIGEST_GRAMMAR, str_is_hex(text + 7, DIGEST_HEX_LEN), true);
 }
 
 int digest_parse(const char *text, struct digest *ret, struct err *e)
@@ -32,46 +37,45 @@ const char *digest_hex(const char *text)
 	return text + 7;
 }
 
-/* libcrypto fails here only when memory is out, or when it has no SHA-256 at all */
+/* libcrypto does not fail here */
 static void digest_check(int ok)
 {
-	static const char msg[] = "kiln: libcrypto cannot hash\n";
-
-	if (ok == 1)
-		return;
-	(void)!write(STDERR_FILENO, msg, sizeof msg - 1);
-	abort();
+	BUG(ok != 1, "libcrypto cannot hash");
 }
 
 struct digest_stream *digest_stream_new(void)
 {
 	struct digest_stream *s = xcalloc(1, sizeof *s);
 
-	s->ctx = EVP_MD_CTX_new();
-	digest_check(s->ctx ? EVP_DigestInit_ex(s->ctx, EVP_sha256(), NULL) : 0);
+	digest_check(SHA256_Init(&s->ctx));
 	return s;
+}
+
+struct digest_stream *digest_stream_copy(const struct digest_stream *s)
+{
+	struct digest_stream *copy = xcalloc(1, sizeof *copy);
+
+	*copy = *s;
+	return copy;
 }
 
 void digest_stream_add(struct digest_stream *s, const void *data, size_t n)
 {
-	digest_check(EVP_DigestUpdate(s->ctx, data, n));
+	digest_check(SHA256_Update(&s->ctx, data, n));
 }
 
 void digest_stream_end(struct digest_stream *s, struct digest *ret)
 {
 	unsigned char sum[32];
 
-	digest_check(EVP_DigestFinal_ex(s->ctx, sum, NULL));
+	digest_check(SHA256_Final(sum, &s->ctx));
 	memcpy(ret->text, "sha256:", 7);
 	str_hex(sum, sizeof sum, ret->text + 7);
-	digest_check(EVP_DigestInit_ex(s->ctx, EVP_sha256(), NULL));
+	digest_check(SHA256_Init(&s->ctx));
 }
 
 void digest_stream_free(struct digest_stream *s)
 {
-	if (!s)
-		return;
-	EVP_MD_CTX_free(s->ctx);
 	free(s);
 }
 

@@ -55,6 +55,12 @@ struct digest_stream;
 struct digest_stream *digest_stream_new(void);
 
 /**
+ * digest_stream_copy() - Go on in two ways from what was added
+ * Return: as digest_stream_new()
+ */
+struct digest_stream *digest_stream_copy(const struct digest_stream *s);
+
+/**
  * digest_stream_add() - Hash more bytes
  * Return: nothing
  */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "base/defence.h"
 #include "oci/digest.h"
 
 #define O J_OMIT_EMPTY
@@ -205,7 +206,24 @@ static int decode(const char *text, size_t n, const struct jschema *schema, stru
 	if (n > IMAGE_DOC_MAX_BYTES)
 		return err_set(e, ERR_INVALID, "%zu bytes are more than the %u that are allowed", n,
 			       IMAGE_DOC_MAX_BYTES);
+	if (json_count_values(text, n) > IMAGE_DOC_MAX_VALUES)
+		return err_set(e, ERR_INVALID, "holds more than the %d values that are allowed", IMAGE_DOC_MAX_VALUES);
 	return json_decode(text, n, schema, a, NULL, NULL, ret, e);
+}
+
+int image_doc_names_manifests(const char *text, size_t n, struct arena *a, bool *ret, struct err *e)
+{
+	struct shape {
+		struct json_raw manifests;
+	};
+	static const struct jfield fields[] = { J_RAW(struct shape, manifests, "manifests", 0) };
+	static const struct jschema schema = J_SCHEMA(struct shape, "manifest or index", fields);
+	void *obj;
+
+	if (decode(text, n, &schema, a, &obj, e) < 0)
+		return err_wrap(e, "manifest");
+	*ret = ((const struct shape *)obj)->manifests.text != NULL;
+	return 0;
 }
 
 int image_index_parse(const char *text, size_t n, const char *media_type, struct arena *a,
@@ -256,7 +274,7 @@ int image_manifest_parse(const char *text, size_t n, const char *media_type, str
 	if (decode(text, n, &manifest_schema, a, &obj, e) < 0)
 		return err_wrap(e, "image manifest");
 	m = obj;
-	if (m->manifests.text)
+	if (DEFENCE(ONE_MEANING, m->manifests.text != NULL, false))
 		return err_set(e, ERR_INVALID, "image manifest: is also an index");
 	if (m->schema_version == 1 || m->fs_layers.text)
 		return err_set(e, ERR_UNSUPPORTED, "image manifest: schema 1 is not supported");
@@ -321,13 +339,11 @@ int image_docker_archive_parse(const char *text, size_t n, struct arena *a, stru
 	struct docker_archive *d;
 	void *obj;
 
-	if (n > IMAGE_DOC_MAX_BYTES)
-		return err_set(e, ERR_INVALID, "manifest.json: larger than %u bytes", IMAGE_DOC_MAX_BYTES);
 	/* The document is a bare array, and tables describe objects */
 	strbuf_adds(&wrapped, "{\"manifest\":");
 	strbuf_add(&wrapped, text, n);
 	strbuf_addc(&wrapped, '}');
-	if (json_decode(wrapped.data, wrapped.len, &docker_archive_schema, a, NULL, NULL, &obj, e) < 0)
+	if (decode(wrapped.data, wrapped.len, &docker_archive_schema, a, &obj, e) < 0)
 		return err_wrap(e, "manifest.json");
 	d = obj;
 	for (size_t i = 0; i < d->n_images; i++)

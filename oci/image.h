@@ -14,6 +14,7 @@
 #include "oci/options.h"
 
 #define IMAGE_DOC_MAX_BYTES (4u << 20)   /* any of these documents */
+#define IMAGE_DOC_MAX_VALUES 131072      /* in any of them: what is small as text may be large in memory */
 #define IMAGE_MAX_LAYERS    127          /* what one overlay mount takes in one page of options */
 #define IMAGE_MAX_MANIFESTS 1024
 #define IMAGE_MAX_HISTORY   4096
@@ -109,6 +110,13 @@ bool image_media_type_doc(const char *media_type, enum image_doc *ret);
  * Return: true or false
  */
 bool image_media_type_is_layer(const char *media_type);
+
+/**
+ * image_doc_names_manifests() - Is a document that came without a type an index? What is wrong with it is told by its own parser
+ * @e: ERR_INVALID it is no object of JSON
+ * Return: 0, or -1 with @e set
+ */
+int image_doc_names_manifests(const char *text, size_t n, struct arena *a, bool *ret, struct err *e);
 
 /**
  * image_index_parse() - Read an image index or manifest list

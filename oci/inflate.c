@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 
 #define IN_BYTES   (256u << 10)
@@ -145,13 +146,13 @@ static const struct codec *codec_of(const unsigned char *data, size_t n)
 
 /* --- stream ------------------------------------------------------------------------------------------ */
 
-int inflate_open(int fd, const struct inflate_limits *limits, struct inflate **ret, struct err *e)
+int inflate_open(int fd, const struct inflate_limits *limits, bool is_hashed, struct inflate **ret, struct err *e)
 {
 	AUTO(inflate_freep) struct inflate *s = xcalloc(1, sizeof *s);
 
 	s->fd = fd;
 	s->limits = *limits;
-	s->hash = digest_stream_new();
+	s->hash = is_hashed ? digest_stream_new() : NULL;
 	s->in = xmalloc(IN_BYTES);
 	s->out = xmalloc(OUT_BYTES);
 	while (s->in_n < MAGIC_MAX && !s->is_eof)
@@ -173,7 +174,7 @@ static int check_limits(const struct inflate *s, struct err *e)
 		return err_set(e, ERR_INVALID, "more than the %llu bytes that are allowed",
 			       (unsigned long long)s->limits.max_bytes);
 	if (s->limits.max_ratio && s->out_total > INFLATE_RATIO_FROM &&
-	    s->out_total / s->limits.max_ratio > s->in_total)
+	    DEFENCE(RATIO, s->out_total / s->limits.max_ratio > s->in_total, false))
 		return err_set(e, ERR_INVALID, "decompresses to more than %llu times its size",
 			       (unsigned long long)s->limits.max_ratio);
 	return 0;
@@ -193,7 +194,7 @@ int inflate_read(struct inflate *s, const void **ret_data, size_t *ret_n, struct
 		if (n > 0)
 			break;
 		/* Without input, and nothing left inside the decoder: the end came too early */
-		if (s->in_pos == s->in_n && s->is_eof && s->in_frame)
+		if (DEFENCE(STREAM_ENDS, s->in_pos == s->in_n && s->is_eof && s->in_frame, false))
 			return err_set(e, ERR_INVALID, "%s: truncated", s->codec->name);
 	}
 	s->out_total += n;

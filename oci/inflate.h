@@ -24,11 +24,12 @@ struct inflate;
 /**
  * inflate_open() - Begin to read a stream
  * @fd:  borrows, until inflate_free(); pipe or file
+ * @is_hashed: inflate_input() will be asked for the digest
  * @ret: owned; free with inflate_free()
  * @e:   ERR_UNSUPPORTED for xz, bzip2 and others, by name; ERR_SYSTEM
  * Return: 0, or -1 with @e set
  */
-int inflate_open(int fd, const struct inflate_limits *limits, struct inflate **ret, struct err *e);
+int inflate_open(int fd, const struct inflate_limits *limits, bool is_hashed, struct inflate **ret, struct err *e);
 
 /**
  * inflate_read() - The next bytes
@@ -41,7 +42,7 @@ int inflate_read(struct inflate *s, const void **ret_data, size_t *ret_n, struct
 
 /**
  * inflate_input() - Digest and size of what was read from the file; once, after the end
- * Return: true; false when nothing was compressed: the digest is that of the output, and not made twice
+ * Return: true; false when it was not hashed, or nothing was compressed: the digest is that of the output, and not made twice
  */
 bool inflate_input(struct inflate *s, struct digest *ret_digest, uint64_t *ret_bytes);
 

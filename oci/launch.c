@@ -12,6 +12,9 @@ static const struct jfield stdio_fields[] = {
 	J_U32(struct launch_stdio, width, "width", O),
 	J_U64(struct launch_stdio, capture_bytes, "captureBytes", O),
 	J_STRING(struct launch_stdio, log_path, "logPath", O),
+	J_U64(struct launch_stdio, log_max_bytes, "logMaxBytes", O),
+	J_U32(struct launch_stdio, log_max_files, "logMaxFiles", O),
+	J_STRING(struct launch_stdio, log_attrs, "logAttrs", O),
 	J_STRING(struct launch_stdio, detach_keys, "detachKeys", O),
 };
 static const struct jschema stdio_schema = J_SCHEMA(struct launch_stdio, "oci/launch.h", stdio_fields);
@@ -28,6 +31,10 @@ static const struct jfield launch_fields[] = {
 	J_STRING(struct launch_spec, container_dir, "containerDir", R),
 	J_BOOLEAN(struct launch_spec, volatile_upper, "volatileUpper", O),
 	J_STRING(struct launch_spec, cgroup_path, "cgroupPath", R),
+	J_STRING(struct launch_spec, cgroup_root, "cgroupRoot", O),
+	J_STRING(struct launch_spec, cgroup_owner, "cgroupOwner", O),
+	J_U64(struct launch_spec, rt_period_usec, "rtPeriodUsec", O),
+	J_U64(struct launch_spec, rt_runtime_usec, "rtRuntimeUsec", O),
 	J_STRING(struct launch_spec, seccomp_profile, "seccompProfile", R),
 	J_BOOLEAN(struct launch_spec, init, "init", O),
 	J_OBJECT(struct launch_spec, stdio, "stdio", &stdio_schema, R),

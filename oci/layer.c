@@ -20,6 +20,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/defence.h"
+#include "base/fd.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -33,6 +35,8 @@ struct layer_job {
 	struct layer_tar *tar;
 	struct layer_tree tree;
 	uint64_t n_entries, file_bytes;
+	bool has_lower;
+	bool has_default_acl;        /* a directory may give its entries an ACL that they do not have */
 };
 
 /* --- metadata ---------------------------------------------------------------------------------------- */
@@ -47,9 +51,9 @@ static bool is_host_label(const char *name)
 static int set_xattr(int fd, const char *path, const char *name, const void *value, size_t n, struct err *e)
 {
 	/* With these an image could pretend to be overlay: redirect, whiteout, metacopy into other layers */
-	if (str_starts(name, "trusted.overlay.") || str_starts(name, "user.overlay."))
+	if (DEFENCE(OVERLAY_XATTRS, str_starts(name, "trusted.overlay.") || str_starts(name, "user.overlay."), false))
 		return err_set(e, ERR_INVALID, "'%.200s': attribute '%.80s' is not allowed in a layer", path, name);
-	if (str_starts(name, "trusted."))
+	if (DEFENCE(OVERLAY_XATTRS, str_starts(name, "trusted."), false))
 		return err_set(e, ERR_UNSUPPORTED, "'%.200s': attribute '%.80s' is not supported", path, name);
 	if (is_host_label(name))
 		return 0;
@@ -60,6 +64,18 @@ static int set_xattr(int fd, const char *path, const char *name, const void *val
 	if (errno == EOPNOTSUPP && str_starts(name, "user."))
 		return 0;
 	return err_sys(e, "'%.200s': set attribute '%.80s'", path, name);
+}
+
+/* What the kernel made of the directory's default ACL is no part of the layer */
+static int drop_inherited_acl(int fd, const char *path, struct err *e)
+{
+	static const char *const names[] = { "system.posix_acl_access", "system.posix_acl_default" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (fremovexattr(fd, names[i]) < 0 && errno != ENODATA && errno != EOPNOTSUPP && errno != EACCES)
+			return err_sys(e, "'%.200s': remove attribute '%s'", path, names[i]);
+	}
+	return 0;
 }
 
 static int set_xattrs(struct layer_job *j, int fd, const char *path, struct err *e)
@@ -73,6 +89,7 @@ static int set_xattrs(struct layer_job *j, int fd, const char *path, struct err 
 			return err_set(e, ERR_INVALID, "'%.200s': too many attributes", path);
 		if (set_xattr(fd, path, name, value, n, e) < 0)
 			return -1;
+		j->has_default_acl |= str_eq(name, "system.posix_acl_default");
 	}
 	return 0;
 }
@@ -83,20 +100,34 @@ static void entry_times(const struct layer_tar_entry *t, struct timespec ret[2])
 	ret[1] = ret[0];
 }
 
-/* Files and directories. Spec: image-spec layer.md#file-attributes */
+/*
+ * Files and directories. Spec: image-spec layer.md#file-attributes
+ * What a new file is already, by the mode that it was made with, is not set again: most are root's and have no special
+ * bits, and each call costs a transaction of the journal.
+ */
 static int set_meta_fd(struct layer_job *j, int fd, const struct layer_tar_entry *t, const char *path,
 		       struct err *e)
 {
 	struct timespec times[2];
+	struct stat st;
+	bool is_chowned;
 
 	entry_times(t, times);
-	if (fchown(fd, t->uid, t->gid) < 0)
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "look at '%.200s'", path);
+	is_chowned = st.st_uid != t->uid || st.st_gid != t->gid;
+	if (is_chowned && fchown(fd, t->uid, t->gid) < 0)
 		return err_sys(e, "set owner of '%.200s'", path);
-	if (fchmod(fd, t->mode) < 0)
+	/* Before the mode, in which an ACL leaves its mask */
+	if (j->has_default_acl && drop_inherited_acl(fd, path, e) < 0)
+		return -1;
+	/* A new owner took the special bits away */
+	if ((is_chowned || j->has_default_acl || (st.st_mode & 07777) != t->mode) && fchmod(fd, t->mode) < 0)
 		return err_sys(e, "set mode of '%.200s'", path);
 	if (set_xattrs(j, fd, path, e) < 0)
 		return -1;
-	if (futimens(fd, times) < 0)
+	/* A directory gets its time when nothing comes into it any more. */
+	if (t->type != LAYER_TAR_DIR && futimens(fd, times) < 0)
 		return err_sys(e, "set time of '%.200s'", path);
 	return 0;
 }
@@ -153,6 +184,7 @@ static int write_file(struct layer_job *j, int fd, const struct layer_tar_entry 
 	}
 	if (r < 0)
 		return err_wrap(e, "'%.200s'", path);
+	fd_write_behind(fd, end);
 	/* A hole at the end of a sparse file */
 	if (end < t->bytes && ftruncate(fd, (off_t)t->bytes) < 0)
 		return err_sys(e, "set size of '%.200s'", path);
@@ -164,13 +196,14 @@ static int place_file(struct layer_job *j, const struct layer_place *at, const s
 		      struct err *e)
 {
 	const int flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC;
-	AUTO_CLOSE int fd = openat(at->parent_fd, at->name, flags, 0600);
+	const mode_t mode = t->mode & 0777;   /* set-id bits only when the owner is right */
+	AUTO_CLOSE int fd = openat(at->parent_fd, at->name, flags, mode);
 	enum layer_cleared was;
 
 	if (fd < 0 && errno == EEXIST) {
 		if (layer_tree_clear(&j->tree, at, false, &was, e) < 0)
 			return -1;
-		fd = openat(at->parent_fd, at->name, flags, 0600);
+		fd = openat(at->parent_fd, at->name, flags, mode);
 	}
 	if (fd < 0)
 		return err_sys(e, "create '%.200s'", at->path);
@@ -185,30 +218,46 @@ static int place_dir(struct layer_job *j, const struct layer_place *at, const st
 	enum layer_cleared was = LAYER_CLEARED_NOTHING;
 	AUTO_CLOSE int fd = -1;
 
-	if (mkdirat(at->parent_fd, at->name, 0700) < 0) {
+	if (mkdirat(at->parent_fd, at->name, t->mode & 0777) < 0) {
 		if (errno != EEXIST)
 			return err_sys(e, "create directory '%.200s'", at->path);
 		if (layer_tree_clear(&j->tree, at, true, &was, e) < 0)
 			return -1;
-		if (was != LAYER_KEPT_DIR && mkdirat(at->parent_fd, at->name, 0700) < 0)
+		if (was != LAYER_KEPT_DIR && mkdirat(at->parent_fd, at->name, t->mode & 0777) < 0)
 			return err_sys(e, "create directory '%.200s'", at->path);
 	}
 	if (was == LAYER_CLEARED_WHITEOUT && layer_tree_note_opaque(&j->tree, at->path, e) < 0)
 		return -1;
 	if (path_open_dir(at->parent_fd, at->name, O_RDONLY, &fd, e) < 0)
 		return -1;
-	if (set_meta_fd(j, fd, t, at->path, e) < 0)
+	if (set_meta_fd(j, fd, t, at->path, e) < 0 ||
+	    layer_tree_note_dir(&j->tree, at->path, t->mtime_sec, t->mtime_nsec, e) < 0)
 		return -1;
-	return layer_tree_note_dir(&j->tree, at->path, t->mtime_sec, t->mtime_nsec, e);
+	layer_tree_enter(&j->tree, at->path, TAKE_FD(fd));
+	return 0;
 }
 
 static int place_root(struct layer_job *j, const struct layer_tar_entry *t, struct err *e)
 {
-	if (t->type != LAYER_TAR_DIR)
+	if (DEFENCE(TAR_ROOT, t->type != LAYER_TAR_DIR, false))
 		return err_set(e, ERR_INVALID, "'%.200s': the root of a layer must be a directory", t->path);
 	if (set_meta_fd(j, j->tree.root_fd, t, "/", e) < 0)
 		return -1;
 	return layer_tree_note_dir(&j->tree, "", t->mtime_sec, t->mtime_nsec, e);
+}
+
+/* A hard link to what this layer has not: with layers below, it is told to who has them. Nothing is in its place then */
+static int link_below(struct layer_job *j, const struct layer_place *at, const struct layer_tar_entry *t, struct err *e)
+{
+	char target[LAYER_PATH_MAX + 1];
+	enum layer_cleared was;
+
+	if (!j->has_lower)
+		return err_set(e, ERR_INVALID, "'%.200s': hard link to '%.200s', which is not in this layer", at->path,
+			       t->link);
+	if (layer_path_clean(t->link, target, e) < 0 || layer_tree_clear(&j->tree, at, false, &was, e) < 0)
+		return -1;
+	return layer_tree_note_link(&j->tree, at->path, target, e);
 }
 
 /* The target is opened below the root without following its last name, and must be of this layer */
@@ -227,9 +276,9 @@ static int place_hardlink(struct layer_job *j, const struct layer_place *at, con
 	if (name)
 		*name++ = '\0';
 	if (path_open_in_root(j->tree.root_fd, name ? target : ".", O_PATH | O_DIRECTORY, 0, &dir_fd, e) < 0 ||
-	    fstatat(dir_fd, name ? name : target, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_set(e, ERR_INVALID, "'%.200s': hard link to '%.200s', which is not in this layer",
-			       at->path, t->link);
+	    fstatat(dir_fd, name ? name : target, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0)))
+		return link_below(j, at, t, e);
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
 		return err_set(e, ERR_INVALID, "'%.200s': hard link to '%.200s', which is not a file", at->path,
 			       t->link);
@@ -263,7 +312,7 @@ static int place_node(struct layer_job *j, const struct layer_place *at, const s
 	enum layer_cleared was;
 
 	/* It would be overlay's whiteout, by a back door */
-	if (t->type == LAYER_TAR_CHAR && t->dev_major == 0 && t->dev_minor == 0)
+	if (DEFENCE(WHITEOUT_DEVICE, t->type == LAYER_TAR_CHAR && t->dev_major == 0 && t->dev_minor == 0, false))
 		return err_set(e, ERR_INVALID, "'%.200s': character device 0:0 is not allowed in a layer", at->path);
 	if (layer_tree_clear(&j->tree, at, false, &was, e) < 0)
 		return -1;
@@ -385,9 +434,10 @@ static int apply_and_sum(struct layer_job *j, const struct layer_limits *limits,
 		return err_sys(e, "set mode of the layer's directory");
 	if (apply_all(j, limits, e) < 0 || layer_tar_finish(j->tar, &sums, e) < 0)
 		return -1;
-	if (layer_tree_finish(&j->tree, &ret->opaque, e) < 0)
+	if (layer_tree_finish(&j->tree, ret, e) < 0)
 		return -1;
 	ret->diff_id = arena_strdup(a, sums.tar.text);
+	ret->record_diff_id = arena_strdup(a, sums.record.text);
 	ret->blob_digest = arena_strdup(a, sums.blob.text);
 	ret->tar_bytes = sums.tar_bytes;
 	ret->blob_bytes = sums.blob_bytes;
@@ -403,9 +453,10 @@ int layer_apply(int blob_fd, int dir_fd, const struct layer_limits *limits, stru
 	struct layer_job j = {0};
 	int r;
 
-	if (layer_tar_open(blob_fd, &limits->stream, &tar, e) < 0)
+	if (layer_tar_open(blob_fd, &limits->stream, true, &tar, e) < 0)
 		return -1;
 	j.tar = tar;
+	j.has_lower = limits->has_lower;
 	layer_tree_init(&j.tree, dir_fd, limits->max_note_bytes, a);
 	r = apply_and_sum(&j, limits, a, ret, e);
 	layer_tree_done(&j.tree);

@@ -17,7 +17,8 @@
 struct layer_limits {
 	struct inflate_limits stream;
 	uint64_t max_entries;
-	uint64_t max_note_bytes;         /* paths that are kept until the end: directories, opaque marks */
+	uint64_t max_note_bytes;         /* paths that are kept until the end: directories, opaque marks, links */
+	bool has_lower;                  /* hard links may lead to files of layers below: they are reported, not made */
 };
 #define LAYER_LIMITS_DEFAULT                                                         \
 	{ .stream = { .max_bytes = UINT64_C(128) << 30, .max_ratio = 500 },          \

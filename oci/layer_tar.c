@@ -8,17 +8,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 #include "base/str.h"
 
+#define ACL_MAX   512
+#define ACL_ENTRY 8
+
+/* An ACL as an attribute: a version, then entries of tag, rights and ID. Empty: n is 0 */
+struct acl {
+	size_t n;
+	unsigned char bytes[4 + ACL_MAX * ACL_ENTRY];
+};
+
+enum { ACL_ACCESS, ACL_DEFAULT, ACL_KINDS_ };
+
 struct layer_tar {
 	struct inflate *in;
-	struct digest_stream *hash;      /* of the tar stream */
+	struct digest_stream *hash;      /* of the tar stream; NULL: nobody wants it */
 	uint64_t n_bytes;
+	bool is_padded;                  /* zeros were put behind a stream that ends within a block */
+	uint64_t padding_bytes;          /* that the current entry may do without, at the end of the stream */
 	struct archive *ar;
 	struct archive_entry *entry;     /* borrowed from ar */
+	struct acl acls[ACL_KINDS_];     /* of the current entry, where they came as text */
+	size_t next_acl;                 /* that layer_tar_xattr() has not told yet */
 	struct err in_err;               /* why the stream broke; kind ERR_NONE: it did not */
 };
+
+#define BLOCK 512u
 
 /* --- the stream below libarchive ---------------------------------------------------------------------- */
 
@@ -26,19 +44,30 @@ static int pull(struct layer_tar *t, const void **ret_data, size_t *ret_n, struc
 {
 	if (inflate_read(t->in, ret_data, ret_n, e) < 0)
 		return -1;
-	digest_stream_add(t->hash, *ret_data, *ret_n);
+	if (t->hash)
+		digest_stream_add(t->hash, *ret_data, *ret_n);
 	t->n_bytes += *ret_n;
 	return 0;
 }
 
 static la_ssize_t on_read(struct archive *ar, void *ctx, const void **ret_data)
 {
+	static const char zeros[BLOCK];
 	struct layer_tar *t = ctx;
 	size_t n = 0;
 
 	if (pull(t, ret_data, &n, &t->in_err) < 0) {
 		archive_set_error(ar, EINVAL, "%s", t->in_err.msg);
 		return -1;
+	}
+	/*
+	 * Some tools end right behind the last file's bytes (`umoci insert`), which other readers take. So the block is
+	 * filled, and layer_tar_data() looks that no zero was taken for content.
+	 */
+	if (n == 0 && !t->is_padded) {
+		t->is_padded = true;
+		*ret_data = zeros;
+		n = (BLOCK - t->n_bytes % BLOCK) % BLOCK;
 	}
 	return (la_ssize_t)n;
 }
@@ -54,12 +83,12 @@ static int failed(struct layer_tar *t, struct err *e)
 	return err_set(e, ERR_INVALID, "tar: %.200s", why ? why : "malformed");
 }
 
-int layer_tar_open(int fd, const struct inflate_limits *limits, struct layer_tar **ret, struct err *e)
+int layer_tar_open(int fd, const struct inflate_limits *limits, bool is_hashed, struct layer_tar **ret, struct err *e)
 {
 	AUTO(layer_tar_freep) struct layer_tar *t = xcalloc(1, sizeof *t);
 
-	t->hash = digest_stream_new();
-	if (inflate_open(fd, limits, &t->in, e) < 0)
+	t->hash = is_hashed ? digest_stream_new() : NULL;
+	if (inflate_open(fd, limits, is_hashed, &t->in, e) < 0)
 		return -1;
 	t->ar = archive_read_new();
 	if (!t->ar)
@@ -137,6 +166,77 @@ static int read_entry(struct archive_entry *a, struct layer_tar_entry *ret, stru
 	return 0;
 }
 
+/* --- ACLs as text (SCHILY.acl.*), as GNU tar and bsdtar write them -------------------------------------- */
+
+static const int acl_types[ACL_KINDS_] = { ARCHIVE_ENTRY_ACL_TYPE_ACCESS, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT };
+static const char *const acl_names[ACL_KINDS_] = { "system.posix_acl_access", "system.posix_acl_default" };
+
+/* In the order that the kernel wants. Spec: acl(5); linux/posix_acl.h */
+static const struct acl_tag {
+	int from;
+	unsigned to;
+	bool is_named;
+} acl_tags[] = {
+	{ ARCHIVE_ENTRY_ACL_USER_OBJ, 0x01, false },  { ARCHIVE_ENTRY_ACL_USER, 0x02, true },
+	{ ARCHIVE_ENTRY_ACL_GROUP_OBJ, 0x04, false }, { ARCHIVE_ENTRY_ACL_GROUP, 0x08, true },
+	{ ARCHIVE_ENTRY_ACL_MASK, 0x10, false },      { ARCHIVE_ENTRY_ACL_OTHER, 0x20, false },
+};
+
+static void put_le(struct acl *acl, uint32_t v, size_t n_bytes)
+{
+	for (size_t i = 0; i < n_bytes; i++)
+		acl->bytes[acl->n++] = (unsigned char)(v >> 8 * i);
+}
+
+/* Add the entries of one kind. @mask: gets the rights of the mask */
+static int add_acl_tag(struct archive_entry *a, int type, const struct acl_tag *tag, struct acl *acl, int *mask, struct err *e)
+{
+	int got_type, rights, got, id;
+	const char *name;
+
+	archive_entry_acl_reset(a, type);
+	while (archive_entry_acl_next(a, type, &got_type, &rights, &got, &id, &name) == ARCHIVE_OK) {
+		if (got != tag->from)
+			continue;
+		/* Only the machine that wrote it knew whose name that is */
+		if (tag->is_named && id < 0)
+			return err_set(e, ERR_UNSUPPORTED, "'%.200s': an ACL names '%.80s' without a number", archive_entry_pathname(a),
+				       name ? name : "");
+		if (acl->n + ACL_ENTRY > sizeof acl->bytes)
+			return err_set(e, ERR_INVALID, "'%.200s': an ACL has more than %d entries", archive_entry_pathname(a), ACL_MAX);
+		put_le(acl, tag->to, 2);
+		put_le(acl, (uint32_t)rights & 7, 2);
+		put_le(acl, tag->is_named ? (uint32_t)id : UINT32_MAX, 4);
+		if (got == ARCHIVE_ENTRY_ACL_MASK)
+			*mask = rights & 7;
+	}
+	return 0;
+}
+
+/*
+ * libarchive has put the owning group's rights of the text into the mode; where there is a mask, that is what the group's
+ * bits of a mode are.
+ */
+static int read_acls(struct layer_tar *t, struct layer_tar_entry *entry, struct err *e)
+{
+	t->next_acl = 0;
+	for (size_t k = 0; k < ACL_KINDS_; k++) {
+		struct acl *acl = &t->acls[k];
+		int mask = -1;
+
+		acl->n = 0;
+		if (!(archive_entry_acl_types(t->entry) & acl_types[k]))
+			continue;
+		put_le(acl, 2, 4);
+		for (size_t i = 0; i < ARRAY_SIZE(acl_tags); i++)
+			if (add_acl_tag(t->entry, acl_types[k], &acl_tags[i], acl, &mask, e) < 0)
+				return -1;
+		if (k == ACL_ACCESS && mask >= 0)
+			entry->mode = (entry->mode & ~(mode_t)070) | (mode_t)mask << 3;
+	}
+	return 0;
+}
+
 int layer_tar_next(struct layer_tar *t, struct layer_tar_entry *ret, struct err *e)
 {
 	int r = archive_read_next_header(t->ar, &t->entry);
@@ -153,7 +253,11 @@ int layer_tar_next(struct layer_tar *t, struct layer_tar_entry *ret, struct err 
 		return failed(t, e);
 	}
 	archive_entry_xattr_reset(t->entry);
-	return read_entry(t->entry, ret, e) < 0 ? -1 : 1;
+	if (read_entry(t->entry, ret, e) < 0 || read_acls(t, ret, e) < 0)
+		return -1;
+	/* What a sparse file has in the archive is not told: it must be whole. */
+	t->padding_bytes = archive_entry_sparse_reset(t->entry) > 0 ? 0 : (BLOCK - ret->bytes % BLOCK) % BLOCK;
+	return 1;
 }
 
 int layer_tar_data(struct layer_tar *t, const void **ret_data, size_t *ret_n, uint64_t *ret_offset, struct err *e)
@@ -161,6 +265,9 @@ int layer_tar_data(struct layer_tar *t, const void **ret_data, size_t *ret_n, ui
 	la_int64_t offset = 0;
 	int r = archive_read_data_block(t->ar, ret_data, ret_n, &offset);
 
+	if (r == ARCHIVE_EOF && t->is_padded &&
+	    (uint64_t)archive_filter_bytes(t->ar, -1) > t->n_bytes + t->padding_bytes)
+		return err_set(e, ERR_INVALID, "tar: truncated");
 	if (r == ARCHIVE_EOF)
 		return 0;
 	if (r != ARCHIVE_OK)
@@ -171,7 +278,27 @@ int layer_tar_data(struct layer_tar *t, const void **ret_data, size_t *ret_n, ui
 
 bool layer_tar_xattr(struct layer_tar *t, const char **ret_name, const void **ret_value, size_t *ret_n)
 {
-	return archive_entry_xattr_next(t->entry, ret_name, ret_value, ret_n) == ARCHIVE_OK;
+	if (archive_entry_xattr_next(t->entry, ret_name, ret_value, ret_n) == ARCHIVE_OK)
+		return true;
+	while (t->next_acl < ACL_KINDS_ && t->acls[t->next_acl].n == 0)
+		t->next_acl++;
+	if (t->next_acl == ACL_KINDS_)
+		return false;
+	*ret_name = acl_names[t->next_acl];
+	*ret_value = t->acls[t->next_acl].bytes;
+	*ret_n = t->acls[t->next_acl++].n;
+	return true;
+}
+
+static void end_record(const struct layer_tar *t, struct digest *ret)
+{
+	static const char zeros[LAYER_TAR_RECORD];
+	AUTO(digest_stream_freep) struct digest_stream *hash = digest_stream_copy(t->hash);
+	size_t over = t->n_bytes % LAYER_TAR_RECORD;
+
+	if (over > 0)
+		digest_stream_add(hash, zeros, LAYER_TAR_RECORD - over);
+	digest_stream_end(hash, ret);
 }
 
 int layer_tar_finish(struct layer_tar *t, struct layer_tar_sums *ret, struct err *e)
@@ -183,6 +310,9 @@ int layer_tar_finish(struct layer_tar *t, struct layer_tar_sums *ret, struct err
 	while (n > 0)
 		if (pull(t, &data, &n, e) < 0)
 			return -1;
+	if (!t->hash)
+		return 0;
+	end_record(t, &ret->record);
 	digest_stream_end(t->hash, &ret->tar);
 	ret->tar_bytes = t->n_bytes;
 	if (!inflate_input(t->in, &ret->blob, &ret->blob_bytes))
@@ -215,7 +345,7 @@ int layer_path_clean(const char *path, char ret[LAYER_PATH_MAX + 1], struct err 
 	for (const char *p = path; *p;) {
 		size_t n = strcspn(p, "/");
 
-		if (n == 2 && p[0] == '.' && p[1] == '.')
+		if (DEFENCE(TAR_NAMES, n == 2 && p[0] == '.' && p[1] == '.', false))
 			return err_set(e, ERR_INVALID, "'%.200s': leads outside", path);
 		if (n > NAME_MAX)
 			return err_set(e, ERR_INVALID, "'%.200s…': name too long", path);

@@ -45,6 +45,7 @@ struct layer_tar_entry {
 
 struct layer_tar_sums {
 	struct digest tar;       /* of the whole stream, padding included: the DiffID */
+	struct digest record;    /* of the stream with zeros up to a whole record: what it is when its padding was cut off */
 	struct digest blob;      /* of the bytes as they came */
 	uint64_t tar_bytes, blob_bytes;
 };
@@ -54,11 +55,12 @@ struct layer_tar;
 /**
  * layer_tar_open() - Begin to read
  * @fd:  borrows until layer_tar_free()
+ * @is_hashed: layer_tar_finish() tells digests
  * @ret: owned; free with layer_tar_free()
  * @e:   as inflate_open()
  * Return: 0, or -1 with @e set
  */
-int layer_tar_open(int fd, const struct inflate_limits *limits, struct layer_tar **ret, struct err *e);
+int layer_tar_open(int fd, const struct inflate_limits *limits, bool is_hashed, struct layer_tar **ret, struct err *e);
 
 /**
  * layer_tar_next() - The next entry
@@ -82,6 +84,7 @@ bool layer_tar_xattr(struct layer_tar *t, const char **ret_name, const void **re
 
 /**
  * layer_tar_finish() - Read what is behind the archive's end mark, and tell the digests
+ * @ret: NULL when nothing was hashed
  * Return: 0, or -1 with @e set
  */
 int layer_tar_finish(struct layer_tar *t, struct layer_tar_sums *ret, struct err *e);
@@ -92,6 +95,8 @@ int layer_tar_finish(struct layer_tar *t, struct layer_tar_sums *ret, struct err
  */
 void layer_tar_free(struct layer_tar *t);
 void layer_tar_freep(struct layer_tar **t);
+
+#define LAYER_TAR_RECORD 10240   /* what tars are padded to */
 
 #define LAYER_PATH_MAX  4095
 #define LAYER_DEPTH_MAX 256

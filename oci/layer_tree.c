@@ -24,6 +24,8 @@ void layer_tree_done(struct layer_tree *t)
 {
 	free(t->dirs);
 	free(t->opaque);
+	free(t->implied);
+	free(t->links);
 	close_fd(&t->parent_fd);
 	*t = (struct layer_tree){ .parent_fd = -1 };
 }
@@ -56,18 +58,33 @@ int layer_tree_note_dir(struct layer_tree *t, const char *path, int64_t sec, lon
 	return 0;
 }
 
-int layer_tree_note_opaque(struct layer_tree *t, const char *path, struct err *e)
+static int note(struct layer_tree *t, char ***list, size_t *n, size_t *cap, const char *path, struct err *e)
 {
 	char *kept = note_path(t, path, e);
 
 	if (!kept)
 		return -1;
-	if (t->n_opaque == t->cap_opaque) {
-		t->cap_opaque = t->cap_opaque ? t->cap_opaque * 2 : 16;
-		t->opaque = xrealloc(t->opaque, t->cap_opaque * sizeof *t->opaque);
+	if (*n == *cap) {
+		*cap = *cap ? *cap * 2 : 16;
+		*list = xrealloc(*list, *cap * sizeof **list);
 	}
-	t->opaque[t->n_opaque++] = kept;
+	(*list)[(*n)++] = kept;
 	return 0;
+}
+
+int layer_tree_note_opaque(struct layer_tree *t, const char *path, struct err *e)
+{
+	return note(t, &t->opaque, &t->n_opaque, &t->cap_opaque, path, e);
+}
+
+int layer_tree_note_link(struct layer_tree *t, const char *path, const char *target, struct err *e)
+{
+	if (t->n_links == 2 * (size_t)LAYER_LINKS_MAX)
+		return err_set(e, ERR_INVALID, "'%.200s': more than %d hard links to files of the layers below", path,
+			       LAYER_LINKS_MAX);
+	if (note(t, &t->links, &t->n_links, &t->cap_links, path, e) < 0)
+		return -1;
+	return note(t, &t->links, &t->n_links, &t->cap_links, target, e);
 }
 
 /* --- parents ----------------------------------------------------------------------------------------- */
@@ -77,13 +94,21 @@ static bool is_whiteout(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
+static int note_implied(struct layer_tree *t, const char *path, struct err *e)
+{
+	if (t->n_implied == LAYER_IMPLIED_MAX)
+		return err_set(e, ERR_INVALID, "'%.200s': more than %d directories that no entry describes", path,
+			       LAYER_IMPLIED_MAX);
+	return note(t, &t->implied, &t->n_implied, &t->cap_implied, path, e);
+}
+
 /* A parent that no entry described. A whiteout in its way means: of the directory below, nothing stays */
 static int make_parent(struct layer_tree *t, int dir_fd, const char *name, const char *path, struct err *e)
 {
 	struct stat st;
 
 	if (mkdirat(dir_fd, name, 0755) == 0)
-		return 0;
+		return note_implied(t, path, e);
 	if (errno != EEXIST)
 		return err_sys(e, "create directory '%.200s'", path);
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -93,6 +118,12 @@ static int make_parent(struct layer_tree *t, int dir_fd, const char *name, const
 	if (unlinkat(dir_fd, name, 0) < 0 || mkdirat(dir_fd, name, 0755) < 0)
 		return err_sys(e, "create directory '%.200s'", path);
 	return layer_tree_note_opaque(t, path, e);
+}
+
+/* Can what could not be opened be made, or be put in the place of what is there? Anything else is no matter of the layer's. */
+static bool may_be_made(const struct err *why)
+{
+	return why->sys == ENOENT || why->sys == ENOTDIR || why->sys == ELOOP;
 }
 
 /* Walk down from the root, making what is missing; links within the layer are followed below its root */
@@ -110,7 +141,7 @@ static int make_parents(struct layer_tree *t, char *path, int *ret_fd, struct er
 
 		path[from + n] = '\0';
 		if (path_open_in_root(t->root_fd, path, O_PATH | O_DIRECTORY, 0, &next, e) < 0) {
-			if (make_parent(t, fd, path + from, path, e) < 0 ||
+			if (!may_be_made(e) || make_parent(t, fd, path + from, path, e) < 0 ||
 			    path_open_in_root(t->root_fd, path, O_PATH | O_DIRECTORY, 0, &next, e) < 0)
 				return -1;
 		}
@@ -129,8 +160,8 @@ static int open_parent(struct layer_tree *t, char *parent, struct err *e)
 {
 	int fd = -1;
 
-	if (path_open_in_root(t->root_fd, *parent ? parent : ".", O_PATH | O_DIRECTORY, 0, &fd, ERR_IGNORED) < 0 &&
-	    make_parents(t, parent, &fd, e) < 0)
+	if (path_open_in_root(t->root_fd, *parent ? parent : ".", O_PATH | O_DIRECTORY, 0, &fd, e) < 0 &&
+	    (!may_be_made(e) || make_parents(t, parent, &fd, e) < 0))
 		return -1;
 	close_fd(&t->parent_fd);
 	t->parent_fd = fd;
@@ -152,6 +183,14 @@ int layer_tree_place(struct layer_tree *t, const char *path, struct layer_place 
 	}
 	*ret = (struct layer_place){ t->parent_fd, slash ? slash + 1 : path, path };
 	return 0;
+}
+
+void layer_tree_enter(struct layer_tree *t, const char *path, int fd)
+{
+	close_fd(&t->parent_fd);
+	t->parent_fd = fd;
+	t->is_parent_stale = false;
+	memcpy(t->parent, path, strlen(path) + 1);
 }
 
 int layer_tree_clear(struct layer_tree *t, const struct layer_place *at, bool keep_dir,
@@ -192,15 +231,50 @@ static int set_dir_time(struct layer_tree *t, const struct layer_dir_note *d, st
 	return 0;
 }
 
-int layer_tree_finish(struct layer_tree *t, struct str_list *ret_opaque, struct err *e)
+static int by_text(const void *a, const void *b)
 {
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Those that no entry described later; the root is one, too */
+static void find_implied(const struct layer_tree *t, struct str_list *ret)
+{
+	AUTO_FREE char **told = xcalloc(t->n_dirs + 1, sizeof *told);
+	char *root = arena_strdup(t->arena, "");
+
+	for (size_t i = 0; i < t->n_dirs; i++)
+		told[i] = t->dirs[i].path;
+	qsort(told, t->n_dirs, sizeof *told, by_text);
+	ret->n = 0;
+	ret->v = arena_new_array(t->arena, char *, t->n_implied + 1);
+	if (!bsearch(&root, told, t->n_dirs, sizeof *told, by_text))
+		ret->v[ret->n++] = root;
+	for (size_t i = 0; i < t->n_implied; i++)
+		if (!bsearch(&t->implied[i], told, t->n_dirs, sizeof *told, by_text))
+			ret->v[ret->n++] = unpack_path_escape(t->implied[i], t->arena);
+}
+
+static void escape_all(const struct layer_tree *t, char *const *paths, size_t n, struct str_list *ret)
+{
+	ret->n = n;
+	ret->v = arena_new_array(t->arena, char *, n + 1);
+	for (size_t i = 0; i < n; i++)
+		ret->v[i] = unpack_path_escape(paths[i], t->arena);
+}
+
+int layer_tree_finish(struct layer_tree *t, struct unpack_layer *ret, struct err *e)
+{
+	/* A layer that does not tell its root is the same whenever it is unpacked, as umoci's is; one below may tell it */
+	const struct layer_dir_note root = { .path = (char *)"" };
+
+	if (set_dir_time(t, &root, e) < 0)
+		return -1;
 	/* Of one path the last entry counts */
 	for (size_t i = 0; i < t->n_dirs; i++)
 		if (set_dir_time(t, &t->dirs[i], e) < 0)
 			return -1;
-	ret_opaque->n = t->n_opaque;
-	ret_opaque->v = arena_new_array(t->arena, char *, t->n_opaque + 1);
-	for (size_t i = 0; i < t->n_opaque; i++)
-		ret_opaque->v[i] = unpack_path_escape(t->opaque[i], t->arena);
+	escape_all(t, t->opaque, t->n_opaque, &ret->opaque);
+	escape_all(t, t->links, t->n_links, &ret->links);
+	find_implied(t, &ret->implied);
 	return 0;
 }

@@ -9,6 +9,9 @@
 #include "oci/layer_tar.h"
 #include "oci/unpack_proto.h"
 
+#define LAYER_IMPLIED_MAX 65536   /* directories that no entry describes: each is looked for in all layers below */
+#define LAYER_LINKS_MAX   65536   /* hard links to files of the layers below */
+
 struct layer_dir_note {
 	char *path;
 	int64_t mtime_sec;
@@ -23,6 +26,10 @@ struct layer_tree {
 	size_t n_dirs, cap_dirs;
 	char **opaque;                   /* owned */
 	size_t n_opaque, cap_opaque;
+	char **implied;                  /* owned; made for what lies below, when no entry had told of them */
+	size_t n_implied, cap_implied;
+	char **links;                    /* owned; hard links to what is not here: name, target, name, target … */
+	size_t n_links, cap_links;
 	/* The parent of the last entry stays open: entries come sorted by directory */
 	int parent_fd;                   /* owned; -1: none */
 	bool is_parent_stale;            /* something was removed: look again */
@@ -56,6 +63,14 @@ void layer_tree_done(struct layer_tree *t);
  */
 int layer_tree_place(struct layer_tree *t, const char *path, struct layer_place *ret, struct err *e);
 
+/**
+ * layer_tree_enter() - A directory that was just made: what comes next is most likely in it
+ * @path: borrows
+ * @fd:   takes; it, opened
+ * Return: nothing
+ */
+void layer_tree_enter(struct layer_tree *t, const char *path, int fd);
+
 enum layer_cleared { LAYER_CLEARED_NOTHING, LAYER_CLEARED_SOMETHING, LAYER_CLEARED_WHITEOUT, LAYER_KEPT_DIR };
 
 /**
@@ -68,16 +83,18 @@ int layer_tree_clear(struct layer_tree *t, const struct layer_place *at, bool ke
 		     enum layer_cleared *ret, struct err *e);
 
 /**
- * layer_tree_note_dir() - Set a directory's time at the end; layer_tree_note_opaque() - report it as opaque
+ * layer_tree_note_dir() - Set a directory's time at the end; layer_tree_note_opaque() - report it as opaque;
+ * layer_tree_note_link() - report a hard link that is to be made when the layers below are there
  * @e: ERR_INVALID when there is too much to remember
  * Return: 0, or -1 with @e set
  */
 int layer_tree_note_dir(struct layer_tree *t, const char *path, int64_t sec, long nsec, struct err *e);
 int layer_tree_note_opaque(struct layer_tree *t, const char *path, struct err *e);
+int layer_tree_note_link(struct layer_tree *t, const char *path, const char *target, struct err *e);
 
 /**
- * layer_tree_finish() - Set the times of directories, and hand over the opaque marks
- * @ret_opaque: in the arena, escaped
+ * layer_tree_finish() - Set the times of directories, and hand over what is left to others
+ * @ret: its lists of opaque and implied directories and of links are written, in the arena
  * Return: 0, or -1 with @e set
  */
-int layer_tree_finish(struct layer_tree *t, struct str_list *ret_opaque, struct err *e);
+int layer_tree_finish(struct layer_tree *t, struct unpack_layer *ret, struct err *e);

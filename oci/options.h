@@ -64,16 +64,33 @@ struct opt_device {
 	char *cgroup_permissions;        /* of "rwm"; "": all */
 };
 
+/* A block device and what is said of it */
+struct opt_blkio {
+	char *path;                      /* on the host */
+	uint64_t amount;                 /* weight, or bytes or operations per second */
+};
+
+struct opt_blkio_list {
+	struct opt_blkio *v;
+	size_t n;
+};
+
+enum opt_blkio_kind {
+	OPT_BLKIO_WEIGHT_DEVICE, OPT_BLKIO_READ_BPS, OPT_BLKIO_WRITE_BPS, OPT_BLKIO_READ_IOPS, OPT_BLKIO_WRITE_IOPS,
+	OPT_BLKIO_KINDS_
+};
+
 struct opt_mount_bind {
 	char *propagation;
 	bool non_recursive, create_mountpoint;
-	bool read_only_non_recursive;    /* refused */
-	bool read_only_force_recursive;  /* always so */
+	bool read_only_non_recursive;    /* what is mounted below stays writable */
+	bool read_only_force_recursive;  /* it does not, which is always so without the other */
 };
 
 struct opt_mount_tmpfs {
 	int64_t size_bytes;
 	uint32_t mode;
+	struct json_raw options;         /* [["noexec"],["size","1m"]] */
 };
 
 struct opt_mount {
@@ -86,8 +103,14 @@ struct opt_mount {
 };
 
 struct opt_host_config {
+	char *container_id_file;         /* the client has written it: kept and shown */
 	struct str_list binds;           /* "/host:/container[:ro|rw|...]" */
-	char *network_mode;              /* "default", "bridge", "none", "host" */
+	char *network_mode;              /* "default", "bridge", "none", "host", "container:X" */
+	char *pid_mode;                  /* "", "private", "host", "container:X" */
+	char *ipc_mode;                  /* and "shareable", "none"; "" is "private" */
+	char *uts_mode;                  /* "", "private", "host" */
+	char *cgroupns_mode;             /* the same */
+	char *userns_mode;               /* "", "host": there are no user namespaces */
 	struct opt_restart_policy *restart_policy;
 	struct opt_log_config *log_config;
 	bool auto_remove;
@@ -97,6 +120,7 @@ struct opt_host_config {
 	struct opt_mount *mounts;
 	size_t n_mounts;
 	struct str_map tmpfs;            /* path -> mount options */
+	struct str_list volumes_from;    /* "container[:ro]" */
 	struct opt_bool init;
 	int64_t memory_bytes;            /* 0: no limit */
 	int64_t memory_swap_bytes;       /* memory and swap together; -1: no limit, 0: twice memory_bytes */
@@ -106,10 +130,14 @@ struct opt_host_config {
 	int64_t nano_cpus;               /* 0: no limit */
 	int64_t cpu_shares;              /* 0: the kernel's */
 	int64_t cpu_period_usec, cpu_quota_usec;   /* 0: not asked; a quota of -1: no limit */
+	int64_t cpu_rt_period_usec, cpu_rt_runtime_usec;   /* 0: not asked */
+	int64_t blkio_weight;            /* 10 to 1000; 0: not asked */
+	struct opt_blkio_list blkio[OPT_BLKIO_KINDS_];
 	struct opt_i64 pids_limit;       /* absent, 0, -1: no limit */
 	char *cpuset_cpus;
 	char *cpuset_mems;
-	struct str_list security_opt;    /* "seccomp=unconfined", "seccomp={json}", "no-new-privileges[:true]" */
+	struct str_list security_opt;    /* "seccomp=unconfined", "seccomp={json}", "no-new-privileges[:true]", "apparmor=x", "label=x" */
+	struct opt_strs masked_paths, readonly_paths;   /* absent: docker's, none for privileged; empty: none */
 	struct json_raw console_size;    /* [height, width] */
 	char *cgroup_parent;
 	int64_t shm_size_bytes;          /* 0: 64 MiB */
@@ -127,6 +155,8 @@ struct opt_host_config {
 struct container_options {
 	struct opt_config *config;       /* never NULL after validation */
 	struct opt_host_config *host;    /* never NULL after validation */
+	struct opt_mount *inherited;     /* what VolumesFrom meant when the container was made; own mounts count before these */
+	size_t n_inherited;
 };
 
 extern const struct jschema opt_healthcheck_schema;

@@ -2,6 +2,7 @@
 /* Limits of the control groups. Spec: moby daemon/daemon_unix.go verifyPlatformContainerResources() */
 #include <string.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "oci/options_parts.h"
@@ -17,7 +18,7 @@ static bool cpu_take(const char **p, unsigned long *ret)
 	const char *s = *p;
 
 	/* A number with more digits cannot be a processor: no list is ever expanded beyond n_cpus (CVE-2018-20699) */
-	for (; *s >= '0' && *s <= '9' && s - *p < 6; s++)
+	for (; *s >= '0' && *s <= '9' && s - *p < DEFENCE(SETS_BOUNDED, 6, 18); s++)
 		v = v * 10 + (unsigned long)(*s - '0');
 	if (s == *p || (*s >= '0' && *s <= '9'))
 		return false;
@@ -46,7 +47,7 @@ static int set_parse(const char *text, unsigned n_max, const struct set_words *w
 			break;
 		if (to < from)
 			break;
-		if (to >= n_max)
+		if (DEFENCE(SETS_BOUNDED, to >= n_max, false))
 			return err_set(e, ERR_INVALID, "Requested %s are not available - requested %.60s, available: 0-%u",
 				       words->things, text, n_max - 1);
 		if (*p == '\0')
@@ -78,6 +79,19 @@ static int check_quota(const struct opt_host_config *h, struct err *e)
 	return 0;
 }
 
+static int check_real_time(const struct opt_host_config *h, const struct options_host *host, struct err *e)
+{
+	if (h->cpu_rt_period_usec == 0 && h->cpu_rt_runtime_usec == 0)
+		return 0;
+	if (!host->has_cpu_rt)
+		return err_set(e, ERR_INVALID, "Your kernel does not support CPU real-time scheduler");
+	if (h->cpu_rt_period_usec < 0 || h->cpu_rt_runtime_usec < 0)
+		return err_set(e, ERR_INVALID, "cpu real-time period and runtime cannot be negative");
+	if (h->cpu_rt_period_usec != 0 && h->cpu_rt_runtime_usec > h->cpu_rt_period_usec)
+		return err_set(e, ERR_INVALID, "cpu real-time runtime cannot be higher than cpu real-time period");
+	return 0;
+}
+
 static int check_cpu(const struct opt_host_config *h, const struct options_host *host, struct err *e)
 {
 	static const struct set_words mems = { "cpuset mems", "memory nodes" };
@@ -90,7 +104,7 @@ static int check_cpu(const struct opt_host_config *h, const struct options_host 
 	if (h->cpu_shares < 0)
 		return err_set(e, ERR_INVALID, "invalid CPU shares (%lld): value must be a positive integer",
 			       (long long)h->cpu_shares);
-	if (check_quota(h, e) < 0)
+	if (check_quota(h, e) < 0 || check_real_time(h, host, e) < 0)
 		return -1;
 	if (!str_is_empty(h->cpuset_cpus) && options_cpuset_parse(h->cpuset_cpus, host->n_cpus, e) < 0)
 		return -1;
@@ -133,7 +147,7 @@ static int check_memory(const struct opt_host_config *h, struct err *e)
 
 int options_check_limits(const struct opt_host_config *h, const struct options_host *host, struct err *e)
 {
-	if (check_memory(h, e) < 0 || check_cpu(h, host, e) < 0)
+	if (check_memory(h, e) < 0 || check_cpu(h, host, e) < 0 || options_check_blkio(h, e) < 0)
 		return -1;
 	if (h->pids_limit.set && h->pids_limit.v < -1)
 		return err_set(e, ERR_INVALID, "invalid PidsLimit: %lld", (long long)h->pids_limit.v);
@@ -144,7 +158,7 @@ int options_check_limits(const struct opt_host_config *h, const struct options_h
 
 /* --- what this host has not -------------------------------------------------------------------------- */
 
-static void warn(struct str_list *l, const char *text, struct arena *a)
+void options_warn(struct str_list *l, const char *text, struct arena *a)
 {
 	BUG(l->n == OPTIONS_WARNINGS_MAX, "%zu warnings", l->n);
 	l->v[l->n++] = arena_strdup(a, text);
@@ -155,19 +169,19 @@ static void adapt_memory(struct opt_host_config *h, const struct options_host *h
 {
 	if (host->is_v2 && h->memory_swappiness.set) {
 		h->memory_swappiness = (struct opt_i64){0};
-		warn(l, "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. "
+		options_warn(l, "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. "
 			"Memory swappiness discarded.", a);
 	}
 	if (host->is_v2 && h->oom_kill_disable.v) {
 		h->oom_kill_disable = (struct opt_bool){0};
-		warn(l, "Your kernel does not support OomKillDisable. OomKillDisable discarded.", a);
+		options_warn(l, "Your kernel does not support OomKillDisable. OomKillDisable discarded.", a);
 	}
 	if (h->oom_kill_disable.v && h->memory_bytes == 0)
-		warn(l, "OOM killer is disabled for the container, but no memory limit is set, this can result in the "
+		options_warn(l, "OOM killer is disabled for the container, but no memory limit is set, this can result in the "
 			"system running out of resources.", a);
 	if (!host->has_swap_limit && h->memory_swap_bytes > 0) {
 		h->memory_swap_bytes = -1;
-		warn(l, "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory "
+		options_warn(l, "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory "
 			"limited without swap.", a);
 	}
 }
@@ -177,7 +191,9 @@ struct str_list options_adapt(struct opt_host_config *h, const struct options_ho
 	struct str_list l = { arena_new_array(a, char *, OPTIONS_WARNINGS_MAX), 0 };
 
 	adapt_memory(h, host, &l, a);
+	options_adapt_blkio(h, host, &l, a);
+	options_adapt_security(h, host, &l, a);
 	if (!host->raises_limits && (h->n_ulimits > 0 || h->oom_score_adj < 0))
-		warn(&l, "The daemon has no CAP_SYS_RESOURCE: ulimits and the OOM score get no further than its own.", a);
+		options_warn(&l, "The daemon has no CAP_SYS_RESOURCE: ulimits and the OOM score get no further than its own.", a);
 	return l;
 }

@@ -1,76 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands inside single options: security, capabilities, tmpfs, the console's size. */
+/* What stands inside single options: capabilities, tmpfs, the console's size. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/defence.h"
 #include "base/str.h"
 #include "oci/options_rules.h"
-
-/* --- SecurityOpt ------------------------------------------------------------------------------------- */
-
-/* As Go's strconv.ParseBool */
-static int parse_bool(const char *s, bool *ret)
-{
-	static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
-	static const char *const no[] = { "0", "f", "F", "FALSE", "false", "False" };
-
-	for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
-		if (str_eq(s, yes[i]) || str_eq(s, no[i])) {
-			*ret = str_eq(s, yes[i]);
-			return 0;
-		}
-	}
-	return -1;
-}
-
-static int security_one(const char *opt, const char *value, size_t n_key, struct options_security *ret,
-			struct err *e)
-{
-	if (n_key == 7 && strncmp(opt, "seccomp", 7) == 0) {
-		ret->seccomp = str_eq(value, "builtin") ? "default" : value;
-		return 0;
-	}
-	if (n_key == 17 && strncmp(opt, "no-new-privileges", 17) == 0) {
-		if (parse_bool(value, &ret->no_new_privileges) < 0)
-			return err_set(e, ERR_INVALID, "invalid --security-opt 2: \"%.100s\"", opt);
-		return 0;
-	}
-	/* Asks for nothing that would have been there */
-	if (strncmp(opt, "apparmor=unconfined", 20) == 0 || strncmp(opt, "label=disable", 14) == 0 ||
-	    strncmp(opt, "label:disable", 14) == 0)
-		return 0;
-	if ((n_key == 8 && strncmp(opt, "apparmor", 8) == 0) || (n_key == 5 && strncmp(opt, "label", 5) == 0))
-		return err_set(e, ERR_UNSUPPORTED, "--security-opt %.60s is not supported", opt);
-	return err_set(e, ERR_INVALID, "invalid --security-opt 2: \"%.100s\"", opt);
-}
-
-int options_security(const struct opt_host_config *h, struct options_security *ret, struct err *e)
-{
-	struct options_security s = {0};
-
-	for (size_t i = 0; i < h->security_opt.n; i++) {
-		const char *opt = h->security_opt.v[i];
-		size_t n_key = strcspn(opt, "=");
-
-		if (str_eq(opt, "no-new-privileges")) {
-			s.no_new_privileges = true;
-			continue;
-		}
-		/* The old spelling with ':' */
-		if (opt[n_key] == '\0')
-			n_key = strcspn(opt, ":");
-		if (opt[n_key] == '\0')
-			return err_set(e, ERR_INVALID, "invalid --security-opt 1: \"%.100s\"", opt);
-		if (security_one(opt, opt + n_key + 1, n_key, &s, e) < 0)
-			return -1;
-	}
-	if (s.seccomp && !str_eq(s.seccomp, "default") && !str_eq(s.seccomp, "unconfined") && s.seccomp[0] != '{')
-		return err_set(e, ERR_INVALID, "opening seccomp profile (%.100s) failed: the profile itself is expected",
-			       s.seccomp);
-	*ret = s;
-	return 0;
-}
 
 /* --- capabilities ------------------------------------------------------------------------------------ */
 
@@ -204,7 +140,7 @@ static int tmpfs_add(struct str_list *l, char *option, struct err *e)
 
 	if (str_eq(option, "defaults"))
 		return 0;
-	if (!key)
+	if (DEFENCE(MOUNT_WORDS, !key, false))
 		return err_set(e, ERR_INVALID, "invalid tmpfs option [\"%.100s\"]", option);
 	for (size_t i = 0; i < l->n; i++) {
 		if (str_eq(tmpfs_key(l->v[i]), key)) {

@@ -32,10 +32,10 @@ static bool is_above(int64_t soft, int64_t hard)
 	return hard != -1 && (soft == -1 || soft > hard);
 }
 
-static int check_ulimits(const struct opt_host_config *h, struct err *e)
+int options_check_ulimits(const struct opt_ulimit *v, size_t n, struct err *e)
 {
-	for (size_t i = 0; i < h->n_ulimits; i++) {
-		const struct opt_ulimit *u = &h->ulimits[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct opt_ulimit *u = &v[i];
 
 		if (!is_ulimit(u->name))
 			return err_set(e, ERR_INVALID, "invalid ulimit type: %.60s", u->name);
@@ -46,7 +46,7 @@ static int check_ulimits(const struct opt_host_config *h, struct err *e)
 				       "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
 				       (long long)u->soft, (long long)u->hard);
 		for (size_t k = 0; k < i; k++)
-			if (str_eq(u->name, h->ulimits[k].name))
+			if (str_eq(u->name, v[k].name))
 				return err_set(e, ERR_INVALID, "ulimit %s comes twice", u->name);
 	}
 	return 0;
@@ -67,8 +67,6 @@ static int check_groups(const struct str_list *groups, struct err *e)
 
 static int check_sysctls(const struct opt_host_config *h, struct err *e)
 {
-	bool has_host_net = str_eq(h->network_mode, "host");
-
 	if (h->sysctls.n > LIST_MAX)
 		return err_set(e, ERR_INVALID, "more than %d sysctls", LIST_MAX);
 	for (size_t i = 0; i < h->sysctls.n; i++) {
@@ -76,10 +74,8 @@ static int check_sysctls(const struct opt_host_config *h, struct err *e)
 
 		if (sysctl_check(p, e) < 0)
 			return err_wrap(e, "invalid sysctl");
-		if (sysctl_owner_of(p->key) == SYSCTL_HOST)
-			return err_set(e, ERR_INVALID, "sysctl '%.100s' is not in a separate kernel namespace", p->key);
-		if (sysctl_owner_of(p->key) == SYSCTL_NET && has_host_net)
-			return err_set(e, ERR_INVALID, "sysctl '%.100s' not allowed in host network namespace", p->key);
+		if (options_check_sysctl(h, p->key, e) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -104,7 +100,7 @@ int options_check_process(const struct opt_host_config *h, struct err *e)
 	if (h->oom_score_adj < -1000 || h->oom_score_adj > 1000)
 		return err_set(e, ERR_INVALID, "Invalid value %lld, range for oom score adj is [-1000, 1000]",
 			       (long long)h->oom_score_adj);
-	if (check_ulimits(h, e) < 0 || check_groups(&h->group_add, e) < 0 || check_sysctls(h, e) < 0)
+	if (options_check_ulimits(h->ulimits, h->n_ulimits, e) < 0 || check_groups(&h->group_add, e) < 0 || check_sysctls(h, e) < 0)
 		return -1;
 	return check_annotations(&h->annotations, e);
 }

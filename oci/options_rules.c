@@ -3,9 +3,10 @@
 
 #include <string.h>
 
+#include "base/defence.h"
 #include "base/str.h"
 
-#define RESERVED_LABELS "kiln."
+#define RESERVED "kiln."
 
 /* --- defaults ---------------------------------------------------------------------------------------- */
 
@@ -24,6 +25,11 @@ static void normalize_host(struct opt_host_config *h, struct arena *a)
 	set_default(&h->restart_policy->name, "no", a);
 	set_default(&h->log_config->type, "json-file", a);
 	set_default(&h->network_mode, "default", a);
+	set_default(&h->ipc_mode, "private", a);
+	set_default(&h->cgroupns_mode, "private", a);
+	set_default(&h->pid_mode, "", a);
+	set_default(&h->uts_mode, "", a);
+	set_default(&h->userns_mode, "", a);
 	set_default(&h->cpuset_cpus, "", a);
 	set_default(&h->cgroup_parent, "", a);
 	set_default(&h->cpuset_mems, "", a);
@@ -44,8 +50,10 @@ void options_normalize(struct container_options *o, const char *id, const char *
 		o->host = arena_new_obj(a, struct opt_host_config);
 	normalize_host(o->host, a);
 	if (str_is_empty(o->config->hostname))
-		o->config->hostname = str_eq(o->host->network_mode, "host") ? arena_strdup(a, host_name) :
-									      arena_strndup(a, id, 12);
+		o->config->hostname = options_share(o->host, OPTIONS_NET, NULL) == SHARE_HOST ||
+						      options_share(o->host, OPTIONS_UTS, NULL) == SHARE_HOST ?
+					      arena_strdup(a, host_name) :
+					      arena_strndup(a, id, 12);
 	set_default(&o->config->domainname, "", a);
 	set_default(&o->config->user, "", a);
 	set_default(&o->config->image, "", a);
@@ -101,7 +109,7 @@ static void merge_labels(struct str_map *labels, const struct str_map *image, st
 	for (size_t i = 0; i < image->n; i++) {
 		const struct str_pair *p = &image->v[i];
 
-		if (str_starts(p->key, RESERVED_LABELS) || str_map_get(labels, p->key))
+		if (DEFENCE(RESERVED_LABELS, str_starts(p->key, RESERVED), false) || str_map_get(labels, p->key))
 			continue;
 		out.v[out.n++] = (struct str_pair){ arena_strdup(a, p->key), arena_strdup(a, p->value) };
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "base/defence.h"
 #include "base/signame.h"
 #include "base/str.h"
 #include "oci/bundle.h"
@@ -8,7 +9,6 @@
 
 #define NS_PER_MS       1000000
 #define HOSTNAME_MAX    64
-#define CGROUP_TEXT_MAX 128
 #define LIST_MAX        4096   /* entries of any list of the request */
 
 /* --- Config ------------------------------------------------------------------------------------------ */
@@ -16,7 +16,8 @@
 static bool is_host_name(const char *s)
 {
 	return strlen(s) <= HOSTNAME_MAX && s[0] != '-' && s[0] != '.' &&
-	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] == '\0';
+	       DEFENCE(HOST_NAME,
+		       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")] == '\0', true);
 }
 
 /* They are written into /etc/hosts: nothing else than a name may get through */
@@ -104,35 +105,12 @@ static int check_restart(const struct opt_host_config *h, struct err *e)
 	return 0;
 }
 
-static int check_log(const struct opt_log_config *l, struct err *e)
+int options_check_log(const struct opt_log_config *l, struct err *e)
 {
 	if (!str_eq(l->type, "json-file") && !str_eq(l->type, "none"))
 		return err_set(e, ERR_UNSUPPORTED,
 			       "log driver '%.60s' is not supported: use json-file or none", l->type);
-	if (l->config.n > 0)
-		return err_set(e, ERR_UNSUPPORTED, "log option '%.60s' is not supported", l->config.v[0].key);
-	return 0;
-}
-
-static int check_network(const char *mode, struct err *e)
-{
-	static const char *const modes[] = { "default", "bridge", "none", "host" };
-
-	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
-		if (str_eq(mode, modes[i]))
-			return 0;
-	return err_set(e, ERR_UNSUPPORTED, "network mode '%.60s' is not supported: use bridge, none or host", mode);
-}
-
-/* It becomes a path below every hierarchy's root */
-static int check_cgroup_parent(const char *s, struct err *e)
-{
-	if (str_is_empty(s))
-		return 0;
-	if (strlen(s) > CGROUP_TEXT_MAX || strstr(s, "..") || strstr(s, "//") || s[strspn(s, "/")] == '\0' ||
-	    s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-")] != '\0')
-		return err_set(e, ERR_INVALID, "invalid cgroup parent: %.100s", s);
-	return 0;
+	return bundle_check_log(l, e);
 }
 
 static int check_capabilities(const struct opt_host_config *h, struct arena *a, struct err *e)
@@ -163,15 +141,14 @@ int options_validate(const struct container_options *o, const struct options_hos
 {
 	const struct opt_host_config *h = o->host;
 	AUTO_ARENA struct arena *a = arena_new();
-	struct options_security security;
 	uint32_t height, width;
 
-	if (check_config(o->config, e) < 0 || check_restart(h, e) < 0 || check_log(h->log_config, e) < 0 ||
-	    check_network(h->network_mode, e) < 0 || check_cgroup_parent(h->cgroup_parent, e) < 0)
+	if (check_config(o->config, e) < 0 || check_restart(h, e) < 0 || options_check_log(h->log_config, e) < 0 ||
+	    options_check_namespaces(h, e) < 0 || bundle_check_cgroup_parent(h->cgroup_parent, host->cgroup_parent, e) < 0)
 		return -1;
 	if (options_check_limits(h, host, e) < 0 || options_check_process(h, e) < 0 || check_capabilities(h, a, e) < 0 || check_mounts(o, a, e) < 0)
 		return -1;
-	if (options_security(h, &security, e) < 0)
+	if (options_check_security(h, host, e) < 0)
 		return -1;
 	if (!options_console_size(h, &height, &width))
 		return err_set(e, ERR_INVALID, "invalid ConsoleSize: expected [height, width]");

@@ -206,6 +206,13 @@ static char *with_suffix(const struct reference *r, const char *name, struct are
 			    r->digest ? "@" : "", r->digest ? r->digest : "");
 }
 
+int reference_check_new(const struct reference *r, struct err *e)
+{
+	if (str_eq(r->domain, DEFAULT_DOMAIN) && str_eq(r->path, OFFICIAL "sha256"))
+		return err_set(e, ERR_INVALID, "refusing to create an ambiguous tag using digest algorithm as name");
+	return 0;
+}
+
 char *reference_canonical(const struct reference *r, struct arena *a)
 {
 	return with_suffix(r, arena_printf(a, "%s/%s", r->domain, r->path), a);

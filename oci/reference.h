@@ -39,6 +39,13 @@ int reference_parse(const char *text, struct arena *a, struct reference *ret, st
 int reference_parse_tagged(const char *text, struct arena *a, struct reference *ret, struct err *e);
 
 /**
+ * reference_check_new() - May an image be given this name? One that is looked for as "sha256:<digits>" is an ID
+ * @e: ERR_INVALID, as docker says it
+ * Return: 0, or -1 with @e set
+ */
+int reference_check_new(const struct reference *r, struct err *e);
+
+/**
  * reference_canonical() - "docker.io/library/busybox:latest"; what the state store keeps
  * Return: in @a, never NULL
  */

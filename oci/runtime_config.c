@@ -41,6 +41,29 @@ static const struct jfield rlimit_fields[] = {
 static const struct jschema rlimit_schema =
 	J_SCHEMA(struct oci_rlimit, "config.md#posix-process", rlimit_fields);
 
+static const struct jfield scheduler_fields[] = {
+	J_STRING(struct oci_scheduler, policy, "policy", J_REQUIRED),
+	J_I64(struct oci_scheduler, nice, "nice", O),
+	J_I64(struct oci_scheduler, priority, "priority", O),
+	J_STRINGS(struct oci_scheduler, flags, "flags", O),
+	J_U64(struct oci_scheduler, runtime_ns, "runtime", O),
+	J_U64(struct oci_scheduler, deadline_ns, "deadline", O),
+	J_U64(struct oci_scheduler, period_ns, "period", O),
+};
+static const struct jschema scheduler_schema = J_SCHEMA(struct oci_scheduler, "config.md#linux-process", scheduler_fields);
+
+static const struct jfield io_priority_fields[] = {
+	J_STRING(struct oci_io_priority, class_, "class", J_REQUIRED),
+	J_I64(struct oci_io_priority, priority, "priority", O),
+};
+static const struct jschema io_priority_schema = J_SCHEMA(struct oci_io_priority, "config.md#linux-process", io_priority_fields);
+
+static const struct jfield cpu_affinity_fields[] = {
+	J_STRING(struct oci_cpu_affinity, initial, "initial", O),
+	J_STRING(struct oci_cpu_affinity, final, "final", O),
+};
+static const struct jschema cpu_affinity_schema = J_SCHEMA(struct oci_cpu_affinity, "config.md#linux-process", cpu_affinity_fields);
+
 static const struct jfield process_fields[] = {
 	J_BOOLEAN(struct oci_process, terminal, "terminal", O),
 	J_OBJECT(struct oci_process, console_size, "consoleSize", &box_schema, O),
@@ -54,9 +77,9 @@ static const struct jfield process_fields[] = {
 	J_STRING(struct oci_process, apparmor_profile, "apparmorProfile", O),
 	J_STRING(struct oci_process, selinux_label, "selinuxLabel", O),
 	J_OPT_I64(struct oci_process, oom_score_adj, "oomScoreAdj", O),
-	J_RAW(struct oci_process, scheduler, "scheduler", O),
-	J_RAW(struct oci_process, io_priority, "ioPriority", O),
-	J_RAW(struct oci_process, exec_cpu_affinity, "execCPUAffinity", O),
+	J_OBJECT(struct oci_process, scheduler, "scheduler", &scheduler_schema, O),
+	J_OBJECT(struct oci_process, io_priority, "ioPriority", &io_priority_schema, O),
+	J_OBJECT(struct oci_process, exec_cpu_affinity, "execCPUAffinity", &cpu_affinity_schema, O),
 };
 const struct jschema oci_process_schema =
 	J_SCHEMA(struct oci_process, "config.md#process", process_fields);
@@ -169,6 +192,24 @@ static const struct jfield hugepage_fields[] = {
 static const struct jschema hugepage_schema =
 	J_SCHEMA(struct oci_hugepage_limit, "config-linux.md#huge-page-limits", hugepage_fields);
 
+static const struct jfield priority_fields[] = {
+	J_STRING(struct oci_priority, name, "name", J_REQUIRED),
+	J_U32(struct oci_priority, priority, "priority", J_REQUIRED),
+};
+static const struct jschema priority_schema = J_SCHEMA(struct oci_priority, "config-linux.md#network", priority_fields);
+
+static const struct jfield network_fields[] = {
+	J_OPT_U64(struct oci_network, class_id, "classID", O),
+	J_ARRAY(struct oci_network, priorities, n_priorities, "priorities", &priority_schema, O),
+};
+static const struct jschema network_schema = J_SCHEMA(struct oci_network, "config-linux.md#network", network_fields);
+
+static const struct jfield rdma_fields[] = {
+	J_OPT_U64(struct oci_rdma, handles, "hcaHandles", O),
+	J_OPT_U64(struct oci_rdma, objects, "hcaObjects", O),
+};
+static const struct jschema rdma_schema = J_SCHEMA(struct oci_rdma, "config-linux.md#rdma", rdma_fields);
+
 static const struct jfield resources_fields[] = {
 	J_ARRAY(struct oci_resources, devices, n_devices, "devices", &device_rule_schema, O),
 	J_OBJECT(struct oci_resources, memory, "memory", &memory_schema, O),
@@ -178,8 +219,8 @@ static const struct jfield resources_fields[] = {
 	J_ARRAY(struct oci_resources, hugepage_limits, n_hugepage_limits, "hugepageLimits",
 		&hugepage_schema, O),
 	J_MAP(struct oci_resources, unified, "unified", O),
-	J_RAW(struct oci_resources, network, "network", O),
-	J_RAW(struct oci_resources, rdma, "rdma", O),
+	J_OBJECT(struct oci_resources, network, "network", &network_schema, O),
+	J_OBJECT_MAP(struct oci_resources, rdma, n_rdma, "rdma", &rdma_schema, O),
 };
 const struct jschema oci_resources_schema =
 	J_SCHEMA(struct oci_resources, "config-linux.md#control-groups", resources_fields);
@@ -237,6 +278,25 @@ static const struct jfield device_fields[] = {
 static const struct jschema device_schema =
 	J_SCHEMA(struct oci_device, "config-linux.md#devices", device_fields);
 
+static const struct jfield personality_fields[] = {
+	J_STRING(struct oci_personality, domain, "domain", J_REQUIRED),
+	J_STRINGS(struct oci_personality, flags, "flags", O),
+};
+static const struct jschema personality_schema = J_SCHEMA(struct oci_personality, "config-linux.md#personality", personality_fields);
+
+static const struct jfield memory_policy_fields[] = {
+	J_STRING(struct oci_memory_policy, mode, "mode", J_REQUIRED),
+	J_STRING(struct oci_memory_policy, nodes, "nodes", O),
+	J_STRINGS(struct oci_memory_policy, flags, "flags", O),
+};
+static const struct jschema memory_policy_schema = J_SCHEMA(struct oci_memory_policy, "config-linux.md#memory-policy", memory_policy_fields);
+
+static const struct jfield time_offset_fields[] = {
+	J_I64(struct oci_time_offset, secs, "secs", O),
+	J_U32(struct oci_time_offset, nanosecs, "nanosecs", O),
+};
+static const struct jschema time_offset_schema = J_SCHEMA(struct oci_time_offset, "config-linux.md#offset-for-time-namespace", time_offset_fields);
+
 static const struct jfield linux_fields[] = {
 	J_ARRAY(struct oci_linux, uid_mappings, n_uid_mappings, "uidMappings", &id_mapping_schema, O),
 	J_ARRAY(struct oci_linux, gid_mappings, n_gid_mappings, "gidMappings", &id_mapping_schema, O),
@@ -251,13 +311,32 @@ static const struct jfield linux_fields[] = {
 	J_STRINGS(struct oci_linux, readonly_paths, "readonlyPaths", O),
 	J_STRING(struct oci_linux, mount_label, "mountLabel", O),
 	J_RAW(struct oci_linux, intel_rdt, "intelRdt", O),
-	J_RAW(struct oci_linux, personality, "personality", O),
-	J_RAW(struct oci_linux, time_offsets, "timeOffsets", O),
+	J_OBJECT(struct oci_linux, personality, "personality", &personality_schema, O),
+	J_OBJECT(struct oci_linux, memory_policy, "memoryPolicy", &memory_policy_schema, O),
+	J_OBJECT_MAP(struct oci_linux, time_offsets, n_time_offsets, "timeOffsets", &time_offset_schema, O),
 	J_RAW(struct oci_linux, net_devices, "netDevices", O),
 };
 const struct jschema oci_linux_schema = J_SCHEMA(struct oci_linux, "config-linux.md", linux_fields);
 
 /* --- config ------------------------------------------------------------------------------------------ */
+
+static const struct jfield hook_fields[] = {
+	J_STRING(struct oci_hook, path, "path", J_REQUIRED),
+	J_STRINGS(struct oci_hook, args, "args", O),
+	J_STRINGS(struct oci_hook, env, "env", O),
+	J_OPT_I64(struct oci_hook, timeout, "timeout", O),
+};
+static const struct jschema hook_schema = J_SCHEMA(struct oci_hook, "config.md#posix-platform-hooks", hook_fields);
+
+static const struct jfield hooks_fields[] = {
+	J_ARRAY(struct oci_hooks, prestart, n_prestart, "prestart", &hook_schema, O),
+	J_ARRAY(struct oci_hooks, create_runtime, n_create_runtime, "createRuntime", &hook_schema, O),
+	J_ARRAY(struct oci_hooks, create_container, n_create_container, "createContainer", &hook_schema, O),
+	J_ARRAY(struct oci_hooks, start_container, n_start_container, "startContainer", &hook_schema, O),
+	J_ARRAY(struct oci_hooks, poststart, n_poststart, "poststart", &hook_schema, O),
+	J_ARRAY(struct oci_hooks, poststop, n_poststop, "poststop", &hook_schema, O),
+};
+static const struct jschema hooks_schema = J_SCHEMA(struct oci_hooks, "config.md#posix-platform-hooks", hooks_fields);
 
 static const struct jfield config_fields[] = {
 	J_STRING(struct oci_config, oci_version, "ociVersion", J_REQUIRED),
@@ -266,7 +345,7 @@ static const struct jfield config_fields[] = {
 	J_STRING(struct oci_config, hostname, "hostname", O),
 	J_STRING(struct oci_config, domainname, "domainname", O),
 	J_ARRAY(struct oci_config, mounts, n_mounts, "mounts", &mount_schema, O),
-	J_RAW(struct oci_config, hooks, "hooks", O),
+	J_OBJECT(struct oci_config, hooks, "hooks", &hooks_schema, O),
 	J_MAP(struct oci_config, annotations, "annotations", O),
 	J_OBJECT(struct oci_config, linux_, "linux", &oci_linux_schema, O),
 };

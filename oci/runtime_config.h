@@ -7,7 +7,7 @@
  * are NULL and arrays empty when absent; strings are NULL. Everything lives in the arena of the document.
  * Pure data, no I/O.
  *
- * Spec: runtime-spec 1.2, config.md and config-linux.md
+ * Spec: runtime-spec 1.3, config.md and config-linux.md; spec_notes.h has what is refused or without effect
  */
 #pragma once
 
@@ -35,6 +35,23 @@ struct oci_rlimit {
 	uint64_t soft, hard;             /* 18446744073709551615: unlimited */
 };
 
+struct oci_scheduler {
+	char *policy;                    /* "SCHED_OTHER" … */
+	int64_t nice, priority;
+	struct str_list flags;           /* "SCHED_FLAG_RESET_ON_FORK" … */
+	uint64_t runtime_ns, deadline_ns, period_ns;
+};
+
+struct oci_io_priority {
+	char *class_;                    /* "IOPRIO_CLASS_BE" … */
+	int64_t priority;                /* 0 to 7 */
+};
+
+/* "0-3,7"; of execs only */
+struct oci_cpu_affinity {
+	char *initial, *final;           /* before and after it joins the control group */
+};
+
 struct oci_process {
 	bool terminal;
 	struct oci_box *console_size;
@@ -49,7 +66,9 @@ struct oci_process {
 	char *apparmor_profile;
 	char *selinux_label;
 	struct opt_i64 oom_score_adj;
-	struct json_raw scheduler, io_priority, exec_cpu_affinity;
+	struct oci_scheduler *scheduler;
+	struct oci_io_priority *io_priority;
+	struct oci_cpu_affinity *exec_cpu_affinity;
 };
 
 struct oci_root {
@@ -89,6 +108,7 @@ struct oci_device_rule {
 	char *access;                    /* of "rwm"; NULL is all */
 };
 
+/* 0 is as good as absent */
 struct oci_memory {
 	struct opt_i64 limit_bytes, reservation_bytes, swap_bytes;   /* -1: unlimited; swap is memory + swap */
 	struct opt_i64 kernel_bytes, kernel_tcp_bytes;
@@ -107,7 +127,7 @@ struct oci_cpu {
 };
 
 struct oci_pids {
-	struct opt_i64 limit;            /* 0 or less: unlimited */
+	struct opt_i64 limit;            /* less than 0: unlimited; 0: as it is */
 };
 
 struct oci_throttle {
@@ -132,6 +152,22 @@ struct oci_hugepage_limit {
 	uint64_t limit_bytes;
 };
 
+struct oci_priority {
+	char *name;                      /* of a network interface */
+	uint32_t priority;
+};
+
+struct oci_network {
+	struct opt_u64 class_id;
+	struct oci_priority *priorities;
+	size_t n_priorities;
+};
+
+struct oci_rdma {
+	char *device;                    /* "mlx5_1" */
+	struct opt_u64 handles, objects;
+};
+
 struct oci_resources {
 	struct oci_device_rule *devices;
 	size_t n_devices;
@@ -142,7 +178,9 @@ struct oci_resources {
 	struct oci_hugepage_limit *hugepage_limits;
 	size_t n_hugepage_limits;
 	struct str_map unified;          /* cgroup v2 file -> value */
-	struct json_raw network, rdma;
+	struct oci_network *network;
+	struct oci_rdma *rdma;
+	size_t n_rdma;
 };
 
 struct oci_seccomp_arg {
@@ -169,6 +207,22 @@ struct oci_seccomp {
 	size_t n_syscalls;
 };
 
+struct oci_personality {
+	char *domain;                    /* "LINUX" "LINUX32" */
+	struct str_list flags;
+};
+
+struct oci_memory_policy {
+	char *mode, *nodes;              /* "MPOL_BIND" …, "0-1" */
+	struct str_list flags;           /* "MPOL_F_STATIC_NODES" … */
+};
+
+struct oci_time_offset {
+	char *clock;                     /* "monotonic" "boottime" */
+	int64_t secs;
+	uint32_t nanosecs;
+};
+
 struct oci_linux {
 	struct oci_id_mapping *uid_mappings, *gid_mappings;
 	size_t n_uid_mappings, n_gid_mappings;
@@ -183,7 +237,22 @@ struct oci_linux {
 	char *rootfs_propagation;        /* "shared" "slave" "private" "unbindable" */
 	struct str_list masked_paths, readonly_paths;
 	char *mount_label;
-	struct json_raw intel_rdt, personality, time_offsets, net_devices;
+	struct oci_personality *personality;
+	struct oci_memory_policy *memory_policy;
+	struct oci_time_offset *time_offsets;
+	size_t n_time_offsets;
+	struct json_raw intel_rdt, net_devices;
+};
+
+struct oci_hook {
+	char *path;                      /* absolute */
+	struct str_list args, env;       /* args with the name of the program first; empty: the path */
+	struct opt_i64 timeout;          /* seconds */
+};
+
+struct oci_hooks {
+	struct oci_hook *prestart, *create_runtime, *create_container, *start_container, *poststart, *poststop;
+	size_t n_prestart, n_create_runtime, n_create_container, n_start_container, n_poststart, n_poststop;
 };
 
 struct oci_config {
@@ -193,7 +262,7 @@ struct oci_config {
 	char *hostname, *domainname;
 	struct oci_mount *mounts;
 	size_t n_mounts;
-	struct json_raw hooks;           /* kept as text */
+	struct oci_hooks *hooks;
 	struct str_map annotations;
 	struct oci_linux *linux_;        /* `linux` is a macro of the compiler */
 };

@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/own.h"
 #include "base/path.h"
@@ -18,17 +19,46 @@
 #include "oci/digest.h"
 #include "oci/unpack_proto.h"
 
+/*
+ * What a container's mounts go on. As the lowest layer of each it is there already, where an image has not got it, and need
+ * not be made, and removed again, in the upper directory of every container. What an image has lies above it.
+ */
+#define MOUNT_POINTS "layers/" STORE_MOUNT_POINTS
+
+static int make_mount_points(int data_fd, struct err *e)
+{
+	static const char *const dirs[] = { MOUNT_POINTS,	 MOUNT_POINTS "/dev", MOUNT_POINTS "/etc",
+					    MOUNT_POINTS "/proc", MOUNT_POINTS "/sys" };
+	static const char *const files[] = { MOUNT_POINTS "/etc/hostname", MOUNT_POINTS "/etc/hosts", MOUNT_POINTS "/etc/resolv.conf" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (mkdirat(data_fd, dirs[i], 0755) < 0 && errno != EEXIST)
+			return err_sys(e, "create '%s' in the data root", dirs[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		AUTO_CLOSE int fd = openat(data_fd, files[i], O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+		if (fd < 0)
+			return err_sys(e, "create '%s' in the data root", files[i]);
+	}
+	return 0;
+}
+
 int store_init(int data_fd, struct err *e)
 {
 	static const char *const dirs[] = { "blobs", "blobs/sha256", "layers", "tmp" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		if (mkdirat(data_fd, dirs[i], 0700) < 0 && errno != EEXIST)
+		if (mkdirat(data_fd, dirs[i], DEFENCE(STORE_FOLDERS, 0700, 0755)) < 0 && errno != EEXIST)
 			return err_sys(e, "create '%s' in the data root", dirs[i]);
-	return 0;
+	return make_mount_points(data_fd, e);
 }
 
-int store_sync(int data_fd, struct err *e)
+int store_sync_content(int fd, struct err *e)
+{
+	return syncfs(fd) < 0 ? err_sys(e, "sync the file system of the data root") : 0;
+}
+
+int store_sync_names(int data_fd, struct err *e)
 {
 	static const char *const dirs[] = { "blobs/sha256", "layers" };
 
@@ -87,8 +117,10 @@ int store_tmp_new(int data_fd, const char *prefix, char ret_name[64], int *ret_f
 		return -1;
 	if (mkdirat(data_fd, name, 0700) < 0)
 		return err_sys(e, "create '%s' in the data root", name);
-	if (ret_fd && path_open_dir(data_fd, name, O_RDONLY, ret_fd, e) < 0)
+	if (ret_fd && path_open_dir(data_fd, name, O_RDONLY, ret_fd, e) < 0) {
+		unlinkat(data_fd, name, AT_REMOVEDIR);
 		return -1;
+	}
 	memcpy(ret_name, name, sizeof name);
 	return 0;
 }
@@ -153,23 +185,16 @@ int store_blob_open(int data_fd, const char *digest, int *ret_fd, struct err *e)
 
 int store_blob_commit(int data_fd, int dir_fd, const char *name, const char *digest, struct err *e)
 {
-	AUTO_CLOSE int fd = -1;
 	char path[96];
 
 	if (blob_path(digest, path, e) < 0)
 		return -1;
-	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	/* Two members of an archive may be one file: the second comes when it is placed already */
-	if (fd < 0 && errno == ENOENT && store_has_blob(data_fd, digest, NULL))
+	if (renameat(dir_fd, name, data_fd, path) == 0)
 		return 0;
-	if (fd < 0)
-		return err_sys(e, "open blob %s", digest);
-	/* A name must never appear before its content, whatever happens to the power */
-	if (fdatasync(fd) < 0)
-		return err_sys(e, "sync blob %s", digest);
-	if (renameat(dir_fd, name, data_fd, path) < 0)
-		return err_sys(e, "place blob %s", digest);
-	return 0;
+	/* Two members of an archive may be one file: the second comes when it is placed already */
+	if (errno == ENOENT && store_has_blob(data_fd, digest, NULL))
+		return 0;
+	return err_sys(e, "place blob %s", digest);
 }
 
 int store_blob_put(int data_fd, const void *data, size_t n, const char *digest, struct err *e)
@@ -184,6 +209,8 @@ int store_blob_put(int data_fd, const void *data, size_t n, const char *digest, 
 	if (fd < 0)
 		return err_sys(e, "create '%s' in the data root", name);
 	r = fd_write_all(fd, data, n, e);
+	if (r == 0 && fdatasync(fd) < 0)
+		r = err_sys(e, "sync blob %s", digest);
 	if (r == 0)
 		r = store_blob_commit(data_fd, data_fd, name, digest, e);
 	if (r < 0)
@@ -252,17 +279,12 @@ int store_layer_mark_opaque(int layer_fd, const struct str_list *opaque, struct 
 
 int store_layer_commit(int data_fd, const char *tmp_name, const char *diff_id, struct err *e)
 {
-	AUTO_CLOSE int fd = -1;
 	char path[64];
 
 	if (layer_path(diff_id, path, e) < 0)
 		return -1;
 	if (!is_tmp_name(tmp_name))
 		return err_set(e, ERR_INTERNAL, "'%s' is not in tmp", tmp_name);
-	if (path_open_dir(data_fd, tmp_name, O_RDONLY, &fd, e) < 0)
-		return -1;
-	if (syncfs(fd) < 0)
-		return err_sys(e, "sync layer %s", diff_id);
 	if (renameat2(data_fd, tmp_name, data_fd, path, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno == EEXIST)
@@ -270,13 +292,17 @@ int store_layer_commit(int data_fd, const char *tmp_name, const char *diff_id, s
 	return err_sys(e, "place layer %s", diff_id);
 }
 
-int store_layer_remove(int data_fd, const char *diff_id, struct err *e)
+int store_layer_remove(int data_fd, const char *diff_id, char ret_tmp_name[64], struct err *e)
 {
 	char path[64], name[64];
 
+	ret_tmp_name[0] = '\0';
 	if (layer_path(diff_id, path, e) < 0 || random_name("layer", name, e) < 0)
 		return -1;
 	if (renameat(data_fd, path, data_fd, name) < 0)
 		return errno == ENOENT ? 0 : err_sys(e, "remove layer %s", diff_id);
-	return path_remove_tree(data_fd, name, e);
+	if (path_remove_tree(data_fd, name, e) == 0)
+		return 0;
+	memcpy(ret_tmp_name, name, sizeof name);
+	return -1;
 }

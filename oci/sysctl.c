@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 #include "base/str.h"
 
@@ -24,7 +25,7 @@ enum sysctl_owner sysctl_owner_of(const char *key)
 	for (size_t i = 0; i < ARRAY_SIZE(ipc); i++)
 		if (str_eq(key, ipc[i]))
 			return SYSCTL_IPC;
-	return SYSCTL_HOST;
+	return DEFENCE(SYSCTL_OWNER, SYSCTL_HOST, SYSCTL_IPC);
 }
 
 int sysctl_check(const struct str_pair *p, struct err *e)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/unpack_proto.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define R J_REQUIRED
@@ -10,31 +11,34 @@ static const struct jfield file_fields[] = {
 	J_STRING(struct unpack_file, file, "file", R),
 	J_STRING(struct unpack_file, digest, "digest", R),
 	J_U64(struct unpack_file, bytes, "bytes", R),
+	J_BOOLEAN(struct unpack_file, is_claimed, "claimed", J_OMIT_EMPTY),
 };
 static const struct jschema file_schema = J_SCHEMA(struct unpack_file, "oci/unpack_proto.h", file_fields);
 
 static const struct jfield listing_fields[] = {
 	J_ARRAY(struct unpack_listing, files, n_files, "files", &file_schema, 0),
-	J_STRING(struct unpack_listing, digest, "digest", R),
-	J_U64(struct unpack_listing, bytes, "bytes", R),
 };
 static const struct jschema listing_schema =
 	J_SCHEMA(struct unpack_listing, "oci/unpack_proto.h", listing_fields);
 
 static const struct jfield layer_fields[] = {
 	J_STRING(struct unpack_layer, diff_id, "diffId", R),
+	J_STRING(struct unpack_layer, record_diff_id, "recordDiffId", R),
 	J_STRING(struct unpack_layer, blob_digest, "blobDigest", R),
 	J_U64(struct unpack_layer, blob_bytes, "blobBytes", R),
 	J_U64(struct unpack_layer, tar_bytes, "tarBytes", R),
 	J_U64(struct unpack_layer, file_bytes, "fileBytes", R),
 	J_U64(struct unpack_layer, n_entries, "entries", R),
 	J_STRINGS(struct unpack_layer, opaque, "opaque", 0),
+	J_STRINGS(struct unpack_layer, implied, "implied", 0),
+	J_STRINGS(struct unpack_layer, links, "links", 0),
 };
 static const struct jschema layer_schema = J_SCHEMA(struct unpack_layer, "oci/unpack_proto.h", layer_fields);
 
 static const struct jfield failure_fields[] = {
 	J_U32(struct unpack_failure, kind, "kind", R),
 	J_STRING(struct unpack_failure, message, "message", R),
+	J_U32(struct unpack_failure, sys, "errno", J_OMIT_EMPTY),
 };
 static const struct jschema failure_schema =
 	J_SCHEMA(struct unpack_failure, "oci/unpack_proto.h", failure_fields);
@@ -64,7 +68,9 @@ int unpack_result_parse(const char *text, size_t n, struct arena *a, struct unpa
 
 		if (kind == ERR_NONE || kind >= ERR_KINDS_)
 			kind = ERR_INTERNAL;
-		return err_set(e, kind, "%s", r->error->message);
+		err_set(e, kind, "%s", r->error->message);
+		e->sys = r->error->sys <= INT_MAX ? (int)r->error->sys : 0;
+		return -1;
 	}
 	if (!r->archive == !r->layer)
 		return err_set(e, ERR_INTERNAL, "result of unpack holds no answer");

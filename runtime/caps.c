@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/caps.h"
 
+#include <ctype.h>
 #include <sys/capability.h>
 
+#include "base/defence.h"
 #include "oci/runtime_config.h"
 #include "runtime/stages.h"
 
@@ -14,6 +16,17 @@ unsigned caps_last(void)
 
 	BUG(n < 1 || n > CAPS_MAX, "%d capabilities", n);
 	return (unsigned)n - 1;
+}
+
+void caps_name(unsigned cap, char out[64])
+{
+	char *name = cap_to_name((cap_value_t)cap);
+	size_t n = 0;
+
+	for (; name != NULL && name[n] != '\0' && n < 63; n++)
+		out[n] = (char)toupper((unsigned char)name[n]);
+	out[n] = '\0';
+	cap_free(name);
 }
 
 int caps_parse(const struct str_list *names, const char *what, uint64_t *ret, struct err *e)
@@ -50,7 +63,7 @@ int caps_plan(const struct oci_capabilities *caps, struct stage_caps *ret, struc
 	if ((plan.ambient & ~plan.permitted) != 0)
 		return err_set(e, ERR_INVALID,
 			       "capabilities.ambient: not all of it is in capabilities.permitted");
-	plan.inheritable = plan.ambient;
+	plan.inheritable = DEFENCE(INHERITABLE, plan.ambient, plan.permitted);
 	*ret = plan;
 	return 0;
 }

@@ -36,3 +36,9 @@ int caps_parse(const struct str_list *names, const char *what, uint64_t *ret, st
  * Return: its number
  */
 unsigned caps_last(void);
+
+/**
+ * caps_name() - Of a capability, as configurations have it: "CAP_CHOWN"
+ * Return: nothing; "" for one without a name
+ */
+void caps_name(unsigned cap, char out[64]);

@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/own.h"
 #include "base/path.h"
 #include "base/str.h"
+#include "oci/launch.h"
 #include "oci/runtime_config.h"
 #include "runtime/cgroup_limits.h"
 #include "runtime/cgroup_parts.h"
@@ -36,18 +38,16 @@ static int open_dir_fd(struct cgroup_handle *h, const char *path, struct err *e)
 	return h->dir_fd >= 0 ? 0 : err_sys(e, "open control group '%s'", dir);
 }
 
-static int open_join_fds(struct cgroup_handle *h, const char *path, struct err *e)
+static int open_join_fd(struct cgroup_handle *h, const struct cgroup_hierarchy *in, const char *path, struct err *e)
 {
-	for (size_t i = 0; i < cgroup_host()->layout.n_v1; i++) {
-		char file[512];
-		int fd;
+	char file[1024];
+	int fd;
 
-		snprintf(file, sizeof(file), "%s%s/tasks", cgroup_host()->v1[i].mount, path);
-		fd = open(file, O_WRONLY | O_CLOEXEC);
-		if (fd < 0)
-			return err_sys(e, "open '%s'", file);
-		h->join_fds[h->n_join_fds++] = fd;
-	}
+	snprintf(file, sizeof(file), "%s%s/tasks", in->mount, path);
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "open '%s'", file);
+	h->join_fds[h->n_join_fds++] = fd;
 	return 0;
 }
 
@@ -63,21 +63,94 @@ static void open_oom_fd(struct cgroup_handle *h, const char *path)
 		h->oom_fd = open(file, O_RDONLY | O_CLOEXEC);
 }
 
-int cgroup_open(const char *path, struct cgroup_handle **ret, struct err *e)
+static bool is_in_list(const char *list, const char *name)
+{
+	AUTO_FREE char *copy = xstrdup(list);
+	char *rest = copy;
+
+	for (char *one; (one = strsep(&rest, ",")) != NULL;)
+		if (str_eq(one, name))
+			return true;
+	return false;
+}
+
+/* Does one of the controllers belong to this hierarchy? */
+static bool is_of(const char *controllers, const struct cgroup_hierarchy *in)
+{
+	AUTO_FREE char *copy = xstrdup(controllers);
+	char *rest = copy;
+
+	for (char *one; (one = strsep(&rest, ",")) != NULL;)
+		if (is_in_list(in->controllers, one))
+			return true;
+	return false;
+}
+
+/* The path in one hierarchy, into out. @in: NULL for cgroup2 */
+static void path_in(const char *path, const struct cgroup_below *below, size_t n, const struct cgroup_hierarchy *in, char out[512])
+{
+	const char *more = "";
+
+	for (size_t i = 0; i < n; i++)
+		if (below[i].controllers == NULL || (in != NULL && is_of(below[i].controllers, in)))
+			more = str_eq(below[i].path, "/") ? "" : below[i].path;
+	snprintf(out, 512, "%s%s", path, more);
+}
+
+static int check_below(const char *path, const struct cgroup_below *below, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		AUTO_FREE char *copy = below[i].controllers != NULL ? xstrdup(below[i].controllers) : NULL;
+		AUTO_FREE char *full = xasprintf("%s%s", path, below[i].path);
+		char *rest = copy;
+
+		if (!str_eq(below[i].path, "/") && cgroup_check_path(full, e) < 0)
+			return -1;
+		for (char *one; (one = strsep(&rest, ",")) != NULL;)
+			if (cgroup_host()->layout.is_v2 || !cgroup_has_controller(one))
+				return err_set(e, ERR_INVALID, "there is no v1 hierarchy of controller '%s'", one);
+	}
+	return 0;
+}
+
+static int open_all(struct cgroup_handle *h, const char *path, const struct cgroup_below *below, size_t n, struct err *e)
+{
+	const struct cgroup_host *host = cgroup_host();
+	char in[512];
+
+	path_in(path, below, n, NULL, in);
+	/* hybrid: one who joins below in some hierarchies of v1 has nothing of the kind in cgroup2 */
+	if (open_dir_fd(h, in, e) < 0 && (host->layout.is_v2 || open_dir_fd(h, path, e) < 0))
+		return -1;
+	for (size_t i = 0; i < host->layout.n_v1; i++) {
+		path_in(path, below, n, &host->v1[i], in);
+		if (open_join_fd(h, &host->v1[i], in, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int cgroup_open_below(const char *path, const struct cgroup_below *below, size_t n, struct cgroup_handle **ret,
+		      struct err *e)
 {
 	struct cgroup_handle *h;
 
-	if (cgroup_check_path(path, e) < 0)
+	if (cgroup_check_path(path, e) < 0 || check_below(path, below, n, e) < 0)
 		return -1;
 	h = xcalloc(1, sizeof(*h));
 	h->dir_fd = h->oom_fd = -1;
-	if (open_dir_fd(h, path, e) < 0 || open_join_fds(h, path, e) < 0) {
+	if (open_all(h, path, below, n, e) < 0) {
 		cgroup_close(h);
 		return -1;
 	}
 	open_oom_fd(h, path);
 	*ret = h;
 	return 0;
+}
+
+int cgroup_open(const char *path, struct cgroup_handle **ret, struct err *e)
+{
+	return cgroup_open_below(path, NULL, 0, ret, e);
 }
 
 void cgroup_close(struct cgroup_handle *h)
@@ -132,6 +205,16 @@ static int make_unified(const char *path, struct err *e)
 		return 0;
 	snprintf(dir, sizeof(dir), "%s%s", cgroup_host()->v2.mount, path);
 	return path_mkdirs(AT_FDCWD, dir, 0755, e);
+}
+
+int cgroup_mark(const char *path, const char *owner, struct err *e)
+{
+	char dir[512];
+
+	for (size_t i = 0; cgroup_dir(i, path, dir); i++)
+		if (setxattr(dir, CGROUP_OWNER_XATTR, owner, strlen(owner), 0) < 0)
+			return err_sys(e, "mark control group '%s'", dir);
+	return 0;
 }
 
 /* --- create --------------------------------------------------------------------------------------------------- */

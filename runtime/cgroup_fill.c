@@ -96,15 +96,25 @@ static bool is_made(const char *file)
 	return access(dir, F_OK) == 0;
 }
 
+/* libcgroup's own words are about what it was doing, not about what the kernel said: for want of something they mislead. */
+static int say(struct err *e, int code, int sys, const char *what, const char *path)
+{
+	if (sys != ENOMEM && sys != EMFILE && sys != ENFILE && sys != ENOSPC && sys != EIO)
+		return err_set(e, ERR_SYSTEM, "%s '%s': %s", what, path, cgroup_strerror(code));
+	errno = sys;
+	return err_sys(e, "%s '%s'", what, path);
+}
+
 /* libcgroup has failed and does not tell where: find out by writing the values by hand. */
 static int explain(const char *path, const struct cgroup_values *values, int code, struct err *e)
 {
+	int sys = errno;
 	char file[512], dir[512];
 
 	for (size_t i = 0; i < values->n; i++) {
 		const struct cgroup_value *v = &values->v[i];
 
-		if (!cgroup_value_file(path, v, file) || !is_made(file) ||
+		if (v->or_file != NULL || !cgroup_value_file(path, v, file) || !is_made(file) ||
 		    cgroup_write_lines(file, v->value, e) == 0)
 			continue;
 		e->kind = e->sys == EINVAL || e->sys == ERANGE ? ERR_INVALID : e->kind;
@@ -112,9 +122,8 @@ static int explain(const char *path, const struct cgroup_values *values, int cod
 	}
 	for (size_t i = 0; cgroup_dir(i, path, dir); i++)
 		if (access(dir, F_OK) < 0)
-			return err_set(e, ERR_SYSTEM, "make control group '%s': %s", dir,
-				       cgroup_strerror(code));
-	return err_set(e, ERR_SYSTEM, "control group '%s': %s", path, cgroup_strerror(code));
+			return say(e, code, sys, "make control group", dir);
+	return say(e, code, sys, "control group", path);
 }
 
 /* Is a value to be written? Return: 1, 0 when it is left out, or -1 with @e set */
@@ -150,7 +159,7 @@ static int fill_all(const char *path, bool is_made, const struct cgroup_values *
 			cgroup_free(&f.cg);
 			return -1;
 		}
-		if (wanted == 1 && !(cgroup_host()->layout.is_v2 && values->v[i].is_optional))
+		if (wanted == 1 && values->v[i].or_file == NULL && !(cgroup_host()->layout.is_v2 && values->v[i].is_optional))
 			code = filler_add(&f, &values->v[i]);
 	}
 	if (code == 0)
@@ -160,15 +169,30 @@ static int fill_all(const char *path, bool is_made, const struct cgroup_values *
 	return code == 0 ? 0 : explain(path, values, code, e);
 }
 
+/* Which of two files a group has is seen when it is there. */
+static int fill_one_of_two(const char *path, const struct cgroup_value *v, struct err *e)
+{
+	const struct cgroup_value other = { .controller = v->controller, .file = v->or_file };
+	char file[512];
+
+	if (cgroup_value_file(path, v, file) && access(file, F_OK) == 0)
+		return cgroup_write_lines(file, v->value, e);
+	if (cgroup_value_file(path, &other, file) && access(file, F_OK) == 0)
+		return cgroup_write_lines(file, v->or_value, e);
+	return err_set(e, ERR_UNSUPPORTED, "this kernel has neither %s nor %s", v->file, v->or_file);
+}
+
 /* v2's swap files exist in the group itself, or not at all. */
 static int fill_optional(const char *path, const struct cgroup_values *values, struct err *e)
 {
 	char file[512];
 
-	for (size_t i = 0; cgroup_host()->layout.is_v2 && i < values->n; i++) {
+	for (size_t i = 0; i < values->n; i++) {
 		const struct cgroup_value *v = &values->v[i];
 
-		if (!v->is_optional || !cgroup_value_file(path, v, file) || access(file, F_OK) < 0)
+		if (v->or_file != NULL && fill_one_of_two(path, v, e) < 0)
+			return err_wrap(e, "control group '%s'", path);
+		if (!cgroup_host()->layout.is_v2 || !v->is_optional || !cgroup_value_file(path, v, file) || access(file, F_OK) < 0)
 			continue;
 		if (cgroup_write_lines(file, v->value, e) < 0)
 			return err_wrap(e, "control group '%s'", path);

@@ -160,6 +160,7 @@ static void add_v1(const char *controller, const char *mount)
 		snprintf(host.v1[i].mount, sizeof(host.v1[i].mount), "%s", mount);
 		host.names[i].name = strrchr(host.v1[i].mount, '/') + 1;
 		host.names[i].controllers = host.v1[i].controllers;
+		host.names[i].mount = host.v1[i].mount;
 		host.layout.n_v1++;
 	}
 	append_name(host.v1[i].controllers, sizeof(host.v1[i].controllers), controller);
@@ -215,7 +216,11 @@ int cgroup_setup(struct err *e)
 	cgroup_set_logger(log_nothing, CGROUP_LOG_ERROR, NULL);
 	if (find_v2_mount(e) < 0)
 		return -1;
+	errno = 0;
 	code = cgroup_init();
+	/* libcgroup forgets to keep some of what the kernel has said */
+	if (code != 0 && errno != 0)
+		return err_sys(e, "find control groups");
 	if (code != 0)
 		return err_set(e, ERR_UNSUPPORTED, "find control groups: %s", cgroup_strerror(code));
 	find_v1();

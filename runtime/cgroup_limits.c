@@ -38,11 +38,16 @@ static const char *limit_text(struct value_list *l, int64_t limit, bool is_v2)
 	return is_v2 ? "max" : "-1";
 }
 
+static bool is_given(const struct opt_i64 *limit)
+{
+	return limit->set && limit->v != 0;
+}
+
 /* --- memory -------------------------------------------------------------------------------------------------- */
 
 static int memory_refuse(const struct oci_memory *m, bool is_v2, struct err *e)
 {
-	if (m->kernel_bytes.set || m->kernel_tcp_bytes.set)
+	if (is_given(&m->kernel_bytes) || is_given(&m->kernel_tcp_bytes))
 		return err_set(e, ERR_UNSUPPORTED,
 			       "memory.kernel and memory.kernelTCP: current kernels have no such limit");
 	if (is_v2 && m->swappiness.set)
@@ -51,7 +56,7 @@ static int memory_refuse(const struct oci_memory *m, bool is_v2, struct err *e)
 	if (is_v2 && m->disable_oom_killer.set && m->disable_oom_killer.v)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "memory.disableOOMKiller: cgroup v2 has no such setting");
-	if (m->swap_bytes.set && m->swap_bytes.v > 0 && m->limit_bytes.set &&
+	if (m->swap_bytes.set && m->swap_bytes.v > 0 && is_given(&m->limit_bytes) &&
 	    m->swap_bytes.v < m->limit_bytes.v)
 		return err_set(e, ERR_INVALID,
 			       "memory.swap: it is memory and swap together, and below memory.limit");
@@ -63,7 +68,7 @@ static int swap_v2(struct value_list *l, const struct oci_memory *m, struct err 
 {
 	int64_t swap = m->swap_bytes.v;
 
-	if (swap > 0 && (!m->limit_bytes.set || m->limit_bytes.v < 0))
+	if (swap > 0 && (!is_given(&m->limit_bytes) || m->limit_bytes.v < 0))
 		return err_set(e, ERR_INVALID, "memory.swap: needs memory.limit");
 	if (swap > 0)
 		swap -= m->limit_bytes.v;
@@ -75,23 +80,23 @@ static int swap_v2(struct value_list *l, const struct oci_memory *m, struct err 
 
 static int memory_v2(struct value_list *l, const struct oci_memory *m, struct err *e)
 {
-	if (m->reservation_bytes.set)
+	if (is_given(&m->reservation_bytes))
 		add(l, "memory", "memory.low", limit_text(l, m->reservation_bytes.v, true));
-	if (m->limit_bytes.set)
+	if (is_given(&m->limit_bytes))
 		add(l, "memory", "memory.max", limit_text(l, m->limit_bytes.v, true));
 	return m->swap_bytes.set ? swap_v2(l, m, e) : 0;
 }
 
 static void memory_v1(struct value_list *l, const struct oci_memory *m)
 {
-	if (m->limit_bytes.set)
+	if (is_given(&m->limit_bytes))
 		add(l, "memory", "memory.limit_in_bytes", limit_text(l, m->limit_bytes.v, false));
 	/* after the limit: the kernel wants memory and swap together to be no less than memory */
 	if (m->swap_bytes.set && m->swap_bytes.v != 0)
 		add(l, "memory", "memory.memsw.limit_in_bytes",
 		    limit_text(l, m->swap_bytes.v, false))
 			->is_optional = true;
-	if (m->reservation_bytes.set)
+	if (is_given(&m->reservation_bytes))
 		add(l, "memory", "memory.soft_limit_in_bytes",
 		    limit_text(l, m->reservation_bytes.v, false));
 	if (m->swappiness.set)
@@ -103,12 +108,14 @@ static void memory_v1(struct value_list *l, const struct oci_memory *m)
 
 /* --- cpu ------------------------------------------------------------------------------------------------------- */
 
-static int cpu_refuse(const struct oci_cpu *c, struct err *e)
+static int cpu_refuse(const struct oci_cpu *c, bool is_v2, struct err *e)
 {
+	if (!is_v2)
+		return 0;
 	if ((c->realtime_runtime_usec.set && c->realtime_runtime_usec.v != 0) ||
 	    (c->realtime_period_usec.set && c->realtime_period_usec.v != 0))
 		return err_set(e, ERR_UNSUPPORTED,
-			       "cpu.realtimeRuntime and cpu.realtimePeriod are not supported");
+			       "cpu.realtimeRuntime and cpu.realtimePeriod: cgroup v2 has no such settings");
 	return 0;
 }
 
@@ -129,13 +136,22 @@ static void cpu_v2(struct value_list *l, const struct oci_cpu *c)
 		    arena_printf(l->arena, "%" PRIu64, weight_of_shares(c->shares.v)));
 	if (c->idle.set)
 		add(l, "cpu", "cpu.idle", arena_printf(l->arena, "%" PRId64, c->idle.v));
-	if ((c->quota_usec.set && c->quota_usec.v != 0) || c->period_usec.set)
+	if ((c->quota_usec.set && c->quota_usec.v != 0) || (c->period_usec.set && c->period_usec.v != 0))
 		add(l, "cpu", "cpu.max",
 		    arena_printf(l->arena, "%s %" PRIu64,
 				 c->quota_usec.v > 0 ? limit_text(l, c->quota_usec.v, true) : "max",
 				 period));
 	if (c->burst_usec.set)
 		add(l, "cpu", "cpu.max.burst", arena_printf(l->arena, "%" PRIu64, c->burst_usec.v));
+}
+
+/* The period first: the kernel wants the runtime to be no longer. */
+static void cpu_real_time(struct value_list *l, const struct oci_cpu *c)
+{
+	if (c->realtime_period_usec.set && c->realtime_period_usec.v != 0)
+		add(l, "cpu", "cpu.rt_period_us", arena_printf(l->arena, "%" PRIu64, c->realtime_period_usec.v));
+	if (c->realtime_runtime_usec.set && c->realtime_runtime_usec.v != 0)
+		add(l, "cpu", "cpu.rt_runtime_us", arena_printf(l->arena, "%" PRId64, c->realtime_runtime_usec.v));
 }
 
 static void cpu_v1(struct value_list *l, const struct oci_cpu *c)
@@ -152,6 +168,7 @@ static void cpu_v1(struct value_list *l, const struct oci_cpu *c)
 	if (c->burst_usec.set)
 		add(l, "cpu", "cpu.cfs_burst_us",
 		    arena_printf(l->arena, "%" PRIu64, c->burst_usec.v));
+	cpu_real_time(l, c);
 }
 
 static void cpuset(struct value_list *l, const struct oci_cpu *c)
@@ -197,14 +214,8 @@ static int devices_v1(struct value_list *l, const struct oci_resources *r, struc
 /* What the door refuses already, and a bundle may still ask for. */
 static int refuse(const struct oci_resources *r, bool is_v2, struct err *e)
 {
-	if (r->block_io != NULL)
-		return err_set(e, ERR_UNSUPPORTED, "blockIO is not supported");
-	if (r->n_hugepage_limits != 0)
-		return err_set(e, ERR_UNSUPPORTED, "hugepageLimits is not supported");
-	if (r->network.text != NULL)
-		return err_set(e, ERR_UNSUPPORTED, "network is not supported");
-	if (r->rdma.text != NULL)
-		return err_set(e, ERR_UNSUPPORTED, "rdma is not supported");
+	if (is_v2 && r->network != NULL && (r->network->n_priorities != 0 || (r->network->class_id.set && r->network->class_id.v != 0)))
+		return err_set(e, ERR_UNSUPPORTED, "network: cgroup v2 has no such settings");
 	if (!is_v2 && r->unified.n != 0)
 		return err_set(e, ERR_UNSUPPORTED, "unified: this host has no cgroup v2 limits");
 	return 0;
@@ -232,16 +243,97 @@ static int unified(struct value_list *l, const struct str_map *map, struct err *
 
 static void pids(struct value_list *l, const struct oci_pids *p)
 {
-	if (p->limit.set)
+	if (is_given(&p->limit))
 		add(l, "pids", "pids.max", limit_text(l, p->limit.v > 0 ? p->limit.v : -1, true));
 }
 
+/* --- what few hosts have -------------------------------------------------------------------------------------------- */
+
+static int check_room(const struct value_list *l, size_t n_more, const char *what, struct err *e)
+{
+	return l->out->n + n_more < VALUES_MAX ? 0 : err_set(e, ERR_INVALID, "%s: too many settings", what);
+}
+
+/* "2MB", as the kernel names its files. Where reservations are counted, they are limited as well (runc and crun do). */
+static int huge_pages(struct value_list *l, const struct oci_resources *r, bool is_v2, struct err *e)
+{
+	const char *ending = is_v2 ? "max" : "limit_in_bytes";
+
+	for (size_t i = 0; i < r->n_hugepage_limits; i++) {
+		const struct oci_hugepage_limit *h = &r->hugepage_limits[i];
+		const char *unit = h->page_size + strspn(h->page_size, "0123456789");
+		char *limit = arena_printf(l->arena, "%" PRIu64, h->limit_bytes);
+
+		if (check_room(l, 2, "hugepageLimits", e) < 0)
+			return -1;
+		if (unit == h->page_size || unit - h->page_size > 4 || (!str_eq(unit, "KB") && !str_eq(unit, "MB") && !str_eq(unit, "GB")))
+			return err_set(e, ERR_INVALID, "hugepageLimits[%zu].pageSize: '%.16s' is no size like 64KB, 2MB, 1GB", i, h->page_size);
+		add(l, "hugetlb", arena_printf(l->arena, "hugetlb.%s.%s", h->page_size, ending), limit);
+		add(l, "hugetlb", arena_printf(l->arena, "hugetlb.%s.rsvd.%s", h->page_size, ending), limit)->is_optional = true;
+	}
+	return 0;
+}
+
+static bool is_word(const char *text)
+{
+	return text[0] != '\0' && strpbrk(text, " \t\n") == NULL;
+}
+
+/* The files of one line a device, each written by itself. */
+static int rdma(struct value_list *l, const struct oci_resources *r, struct err *e)
+{
+	AUTO_STRBUF struct strbuf lines = { 0 };
+
+	for (size_t i = 0; i < r->n_rdma; i++) {
+		const struct oci_rdma *d = &r->rdma[i];
+
+		if (!is_word(d->device))
+			return err_set(e, ERR_INVALID, "rdma: '%.64s' is no device", d->device);
+		strbuf_addf(&lines, "%s%s", i != 0 ? "\n" : "", d->device);
+		if (d->handles.set)
+			strbuf_addf(&lines, " hca_handle=%" PRIu64, d->handles.v);
+		if (d->objects.set)
+			strbuf_addf(&lines, " hca_object=%" PRIu64, d->objects.v);
+	}
+	if (lines.len > VALUE_MAX_BYTES)
+		return err_set(e, ERR_INVALID, "rdma: too many devices");
+	if (lines.len != 0)
+		add(l, "rdma", "rdma.max", arena_strdup(l->arena, lines.data));
+	return 0;
+}
+
+static int network_v1(struct value_list *l, const struct oci_network *n, struct err *e)
+{
+	AUTO_STRBUF struct strbuf lines = { 0 };
+
+	if (n->class_id.set && n->class_id.v != 0)
+		add(l, "net_cls", "net_cls.classid", arena_printf(l->arena, "%" PRIu64, n->class_id.v));
+	for (size_t i = 0; i < n->n_priorities; i++) {
+		if (!is_word(n->priorities[i].name))
+			return err_set(e, ERR_INVALID, "network.priorities[%zu].name: '%.64s' is no interface", i, n->priorities[i].name);
+		strbuf_addf(&lines, "%s%s %u", i != 0 ? "\n" : "", n->priorities[i].name, n->priorities[i].priority);
+	}
+	if (lines.len > VALUE_MAX_BYTES)
+		return err_set(e, ERR_INVALID, "network.priorities: too many of them");
+	if (lines.len != 0)
+		add(l, "net_prio", "net_prio.ifpriomap", arena_strdup(l->arena, lines.data));
+	return 0;
+}
+
+static int rare_limits(struct value_list *l, const struct oci_resources *r, bool is_v2, struct err *e)
+{
+	if (huge_pages(l, r, is_v2, e) < 0 || rdma(l, r, e) < 0)
+		return -1;
+	return r->network != NULL && !is_v2 ? network_v1(l, r->network, e) : 0;
+}
+
+/* Without devices, which are rules, and without what is written as it is. */
 static int all_limits(struct value_list *l, const struct oci_resources *r, bool is_v2, struct err *e)
 {
 	if (refuse(r, is_v2, e) < 0)
 		return -1;
 	if (r->cpu != NULL) {
-		if (cpu_refuse(r->cpu, e) < 0)
+		if (cpu_refuse(r->cpu, is_v2, e) < 0)
 			return -1;
 		cpuset(l, r->cpu);
 		if (is_v2)
@@ -259,9 +351,11 @@ static int all_limits(struct value_list *l, const struct oci_resources *r, bool 
 	}
 	if (r->pids != NULL)
 		pids(l, r->pids);
-	if (!is_v2)
-		return devices_v1(l, r, e);
-	return unified(l, &r->unified, e);
+	if (r->block_io != NULL && cgroup_limits_block_io(r->block_io, is_v2, l->arena, l->out, e) < 0)
+		return -1;
+	if (rare_limits(l, r, is_v2, e) < 0)
+		return -1;
+	return is_v2 ? unified(l, &r->unified, e) : 0;
 }
 
 int cgroup_limits(const struct oci_resources *resources, bool is_v2, struct arena *arena,
@@ -271,7 +365,18 @@ int cgroup_limits(const struct oci_resources *resources, bool is_v2, struct aren
 
 	ret->v = arena_new_array(arena, struct cgroup_value, VALUES_MAX);
 	ret->n = 0;
-	if (resources != NULL && all_limits(&l, resources, is_v2, e) < 0)
+	if (resources == NULL)
+		return 0;
+	if (all_limits(&l, resources, is_v2, e) < 0 || (!is_v2 && devices_v1(&l, resources, e) < 0))
 		return err_wrap(e, "linux.resources");
 	return 0;
+}
+
+int cgroup_limits_changed(const struct oci_resources *resources, bool is_v2, struct arena *arena, struct cgroup_values *ret, struct err *e)
+{
+	struct value_list l = { .arena = arena, .out = ret };
+
+	ret->v = arena_new_array(arena, struct cgroup_value, VALUES_MAX);
+	ret->n = 0;
+	return all_limits(&l, resources, is_v2, e);
 }

@@ -18,6 +18,8 @@ struct cgroup_value {
 	const char *controller; /* "memory" */
 	const char *file;       /* "memory.max" */
 	const char *value;      /* lines are written one by one */
+	const char *or_file;    /* NULL, or the file that takes or_value where the kernel has not the first */
+	const char *or_value;
 	bool is_optional;       /* left out where the kernel has no such file (swap accounting) */
 };
 
@@ -25,6 +27,18 @@ struct cgroup_values {
 	struct cgroup_value *v; /* in the order in which they must be written */
 	size_t n;
 };
+
+#define CGROUP_WEIGHT_DEVICES_MAX 64
+
+struct oci_block_io;
+
+/**
+ * cgroup_limits_block_io() - The part of cgroup_limits() that is about block devices
+ * @out: with room for CGROUP_WEIGHT_DEVICES_MAX + 5 more values
+ * @e:   ERR_INVALID, ERR_UNSUPPORTED with the name of the field
+ * Return: 0, or -1 with @e set
+ */
+int cgroup_limits_block_io(const struct oci_block_io *b, bool is_v2, struct arena *arena, struct cgroup_values *out, struct err *e);
 
 /**
  * cgroup_limits() - The values that a configuration asks for
@@ -36,3 +50,10 @@ struct cgroup_values {
  */
 int cgroup_limits(const struct oci_resources *resources, bool is_v2, struct arena *arena,
 		  struct cgroup_values *ret, struct err *e);
+
+/**
+ * cgroup_limits_changed() - The same for a group that is at work: without its devices, which stay as they are
+ * Return: 0, or -1 with @e set
+ */
+int cgroup_limits_changed(const struct oci_resources *resources, bool is_v2, struct arena *arena, struct cgroup_values *ret,
+			  struct err *e);

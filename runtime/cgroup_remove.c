@@ -88,31 +88,51 @@ static int remove_tree(int above, const char *name, unsigned depth, bool kills)
 	return unlinkat(above, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -1;
 }
 
-static int remove_all(const char *path)
+static int remove_all(const char *path, bool kills)
 {
 	char dir[512];
 	int failed = 0;
 
 	for (size_t i = 0; cgroup_dir(i, path, dir); i++)
-		if (remove_tree(AT_FDCWD, dir, 0, true) < 0)
+		if (remove_tree(AT_FDCWD, dir, 0, kills) < 0)
 			failed = errno;
 	errno = failed;
 	return failed == 0 ? 0 : -1;
+}
+
+int cgroup_remove_once(const char *path, struct err *e)
+{
+	if (cgroup_check_path(path, e) < 0)
+		return -1;
+	if (remove_all(path, true) == 0)
+		return 0;
+	if (errno == EBUSY)
+		return err_set(e, ERR_TIMEOUT, "remove control group '%s': its processes do not end", path);
+	return err_sys(e, "remove control group '%s'", path);
+}
+
+int cgroup_remove_empty(const char *path, struct err *e)
+{
+	if (cgroup_check_path(path, e) < 0)
+		return -1;
+	if (remove_all(path, false) == 0)
+		return 0;
+	if (errno == EBUSY)
+		return err_set(e, ERR_CONFLICT, "control group '%s' has processes in it", path);
+	return err_sys(e, "remove control group '%s'", path);
 }
 
 int cgroup_remove(const char *path, struct err *e)
 {
 	int64_t end = clock_mono_ns() + REMOVE_TIMEOUT_NS;
 	struct timespec nap = { .tv_nsec = 200000 };
+	struct err why = { 0 };
 
-	if (cgroup_check_path(path, e) < 0)
-		return -1;
-	while (remove_all(path) < 0) {
-		if (errno != EBUSY)
-			return err_sys(e, "remove control group '%s'", path);
-		if (clock_mono_ns() > end)
-			return err_set(e, ERR_TIMEOUT,
-				       "remove control group '%s': its processes do not end", path);
+	while (cgroup_remove_once(path, &why) < 0) {
+		if (why.kind != ERR_TIMEOUT || clock_mono_ns() > end) {
+			*e = why;
+			return -1;
+		}
 		nanosleep(&nap, NULL);
 		if (nap.tv_nsec < 50000000)
 			nap.tv_nsec *= 2;

@@ -10,6 +10,7 @@
 #include "runtime/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/own.h"
+#include "runtime/jsonlog.h"
 
 #if defined(__x86_64__)
 #define CONFINE_ARCH AUDIT_ARCH_X86_64
@@ -117,18 +119,24 @@ static void allow_condition(struct filter *f, const struct condition *c)
 	load(f, offsetof(struct seccomp_data, nr));
 }
 
-static void build_filter(struct filter *f, pid_t may_kill, int pidfd)
+static void build_filter(struct filter *f, const struct confine_needs *needs)
 {
-	const struct condition conditions[] = {
-		{ SYS_mmap, 2, 0, PROT_EXEC, 2, 0 },
-		{ SYS_ioctl, 1, TIOCSWINSZ, ~0u, 1, 0 },
+	const struct {
+		bool is_wanted;
+		struct condition is;
+	} conditions[] = {
+		{ true, { SYS_mmap, 2, 0, PROT_EXEC, 2, 0 } },
+		{ true, { SYS_ioctl, 1, TIOCSWINSZ, ~0u, 1, 0 } },
 		/* glibc's fstat(3); a path besides tells a size at most */
-		{ SYS_newfstatat, 3, 0x1000 /* AT_EMPTY_PATH */, 0x1000, 3, 0 },
-		{ SYS_kill, 0, (uint32_t)-may_kill, ~0u, 1, SIGKILL },
-		{ SYS_kill, 0, (uint32_t)may_kill, ~0u, 1, SIGKILL },
-		{ SYS_pidfd_send_signal, 0, (uint32_t)pidfd, ~0u, 1, SIGKILL },
+		{ true, { SYS_newfstatat, 3, 0x1000 /* AT_EMPTY_PATH */, 0x1000, 3, 0 } },
+		{ needs->kills > 0, { SYS_kill, 0, (uint32_t)-needs->kills, ~0u, 1, SIGKILL } },
+		{ needs->kills > 0, { SYS_kill, 0, (uint32_t)needs->kills, ~0u, 1, SIGKILL } },
+		{ needs->kills > 0, { SYS_pidfd_send_signal, 0, (uint32_t)needs->pidfd, ~0u, 1, SIGKILL } },
+		/* Its root is the log's directory: new files there, other names for them, and their end */
+		{ needs->makes_files, { SYS_openat, 2, JSONLOG_NEW_FLAGS, ~0u, 2, 0 } },
+		{ needs->makes_files, { SYS_renameat2, 4, 0, ~0u, 4, 0 } },
+		{ needs->makes_files, { SYS_unlinkat, 2, 0, ~0u, 2, 0 } },
 	};
-	size_t n = may_kill > 0 ? ARRAY_SIZE(conditions) : 3;
 
 	f->n = 0;
 	load(f, offsetof(struct seccomp_data, arch));
@@ -137,8 +145,9 @@ static void build_filter(struct filter *f, pid_t may_kill, int pidfd)
 	load(f, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
 		allow_call(f, allowed[i]);
-	for (size_t i = 0; i < n; i++)
-		allow_condition(f, &conditions[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(conditions); i++)
+		if (conditions[i].is_wanted)
+			allow_condition(f, &conditions[i].is);
 	add(f, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM));
 }
 
@@ -157,16 +166,16 @@ static int drop_capabilities(bool keeps_kill, struct err *e)
 	return 0;
 }
 
-int confine(pid_t may_kill, int pidfd, struct err *e)
+int confine(const struct confine_needs *needs, struct err *e)
 {
 	struct filter f;
 	struct sock_fprog program = { .filter = f.code };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(e, "monitor: no_new_privs");
-	if (drop_capabilities(may_kill > 0, e) < 0)
+	if (drop_capabilities(needs->kills > 0, e) < 0)
 		return -1;
-	build_filter(&f, may_kill, pidfd);
+	build_filter(&f, needs);
 	program.len = f.n;
 	if (CONFINE_HAS_FILTER && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		return err_sys(e, "monitor: load the seccomp filter");

@@ -7,16 +7,21 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/own.h"
 #include "oci/launch.h"
 #include "runtime/launch_parts.h"
 #include "runtime/plan_parts.h"
+#include "runtime/seccomp.h"
+#include "runtime/userns.h"
+#include "runtime/watchers.h"
 
 /* All that a container may have of its own; one that it shares with us is entered again, which changes nothing. */
 #define JOIN_NAMESPACES \
@@ -30,7 +35,11 @@ static int process_part(const struct exec_spec *spec, const struct launch_stdio_
 		.user = spec->user,
 		.groups = &spec->groups,
 		.seccomp_profile = spec->seccomp_profile,
+		.oci_seccomp = spec->seccomp,
+		.lin = spec->lin,
+		.is_exec = true,
 		.data_root = spec->data_root,
+		.filters_dir = spec->filters_dir,
 		.stdio = spec->stdio,
 		.fds = stdio,
 	};
@@ -48,22 +57,85 @@ static int check_running(int pidfd, struct err *e)
 	return p.revents == 0 ? 0 : err_set(e, ERR_CONFLICT, "the container is not running");
 }
 
+/* What a program does after it has its filter, when the intermediate becomes it first. */
+static bool filter_allows_the_rest(const struct process_plan *p)
+{
+	const struct seccomp_call calls[] = {
+		{ .number = SYS_clone, .args = { CLONE_PARENT | CLONE_PARENT_SETTID } },
+		{ .number = SYS_setsid },
+		{ .number = SYS_execve },
+		{ .number = SYS_exit_group },
+		{ .number = SYS_ioctl, .args = { 0, TIOCSCTTY } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls) - !p->tty; i++)
+		if (!seccomp_allows(&p->filter, &calls[i]))
+			return false;
+	return true;
+}
+
+static int plan_order(struct join_plan_stages *s, struct err *e)
+{
+	bool is_watched = false;
+
+	s->becomes_first = filter_allows_the_rest(&s->process);
+	if (s->becomes_first)
+		return 0;
+	if (watchers_look(s->pidfd, &is_watched, e) < 0)
+		return -1;
+	return !is_watched ? 0 : err_set(e, ERR_UNSUPPORTED, "the seccomp profile forbids clone, setsid or execve, and processes of the container may "
+		       "trace: they would see an exec with powers that they have not");
+}
+
+static int join_groups(struct join_plan *plan, const struct cgroup_below *below, size_t n, struct err *e)
+{
+	cgroup_close(TAKE_PTR(plan->cgroup));
+	if (cgroup_open_below(plan->cgroup_path, below, n, &plan->cgroup, e) < 0)
+		return -1;
+	plan->stages.n_cgroup_fds = cgroup_join_fds(plan->cgroup, &plan->stages.cgroup_fds);
+	return 0;
+}
+
+static bool has_type(const struct oci_linux *lin, const char *type)
+{
+	for (size_t i = 0; lin != NULL && i < lin->n_namespaces; i++)
+		if (str_eq(lin->namespaces[i].type, type))
+			return true;
+	return false;
+}
+
+/*
+ * A time namespace cannot be entered even where it is shared when the kernel is without them; one's own user namespace never can.
+ */
+static int some_namespaces(const struct oci_linux *lin)
+{
+	return (has_type(lin, "time") ? CLONE_NEWTIME : 0) | (has_type(lin, "user") ? CLONE_NEWUSER : 0);
+}
+
 int join_plan_build(const struct exec_spec *spec, int init_pidfd,
 		    const struct launch_stdio_fds *stdio, struct arena *arena,
 		    struct join_plan **ret, struct err *e)
 {
 	struct join_plan *plan = arena_new_obj(arena, struct join_plan);
 
-	if (check_running(init_pidfd, e) < 0 ||
-	    process_part(spec, stdio, arena, &plan->stages.process, e) < 0)
-		return -1;
-	if (cgroup_open(spec->cgroup_path, &plan->cgroup, e) < 0)
-		return -1;
 	plan->stages.pidfd = init_pidfd;
-	plan->stages.ns_flags = JOIN_NAMESPACES;
-	plan->stages.n_cgroup_fds = cgroup_join_fds(plan->cgroup, &plan->stages.cgroup_fds);
+	if (check_running(init_pidfd, e) < 0 ||
+	    process_part(spec, stdio, arena, &plan->stages.process, e) < 0 || plan_order(&plan->stages, e) < 0)
+		return -1;
+	plan->cgroup_path = spec->cgroup_path;
+	plan->stages.ns_flags = JOIN_NAMESPACES | some_namespaces(spec->lin);
+	if ((plan->stages.ns_flags & CLONE_NEWUSER) != 0 && userns_check_caps(&plan->stages.process.caps, e) < 0)
+		return -1;
+	if (join_groups(plan, NULL, 0, e) < 0)
+		return -1;
 	*ret = plan;
 	return 0;
+}
+
+int join_plan_extend(struct join_plan *plan, const struct launch_extras *extras, struct err *e)
+{
+	process_plan_extend(&plan->stages.process, extras);
+	return extras->n_below == 0 ? 0 : join_groups(plan, extras->below, extras->n_below, e);
 }
 
 void join_plan_done(struct join_plan *plan)
@@ -78,7 +150,7 @@ static pid_t clone_intermediate(struct join_plan *plan, int ours, int theirs, pi
 	struct clone_args args = { .exit_signal = SIGCHLD };
 	long pid;
 
-	if (dir_fd >= 0) {
+	if (DEFENCE(CGROUP_FIRST, dir_fd >= 0, false)) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (unsigned)dir_fd;
 	}
@@ -102,6 +174,8 @@ static int wait_program(int sock, volatile pid_t *slot, struct launched *l,
 {
 	int done = launch_wait_exec(sock, &l->pty_fd, f, e);
 
+	if (done == 1)
+		done = err_set(e, ERR_INTERNAL, "a program that joins has asked for hooks");
 	l->pid = *slot;
 	if (done == 0 && l->pid == 0) {
 		err_set(e, ERR_CONFLICT, "the container is not running");
@@ -149,20 +223,22 @@ static int join_by_slot(struct join_plan *plan, pid_t *slot, struct launched *re
 	return 0;
 }
 
-int join(struct join_plan *plan, pid_t *pid_slot, struct launched *ret,
+int join(struct join_plan *plan, struct launch_marks *marks, struct launched *ret,
 	 struct launch_failure *ret_failure, struct err *e)
 {
-	pid_t *page;
+	struct launch_marks *page;
 	int done;
 
-	if (pid_slot != NULL)
-		return join_by_slot(plan, pid_slot, ret, ret_failure, e);
+	if (marks != NULL) {
+		plan->stages.process.is_independent = &marks->is_independent;
+		return join_by_slot(plan, &marks->init, ret, ret_failure, e);
+	}
 	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED) {
 		err_sys(e, "map a page");
 		return launch_fail(ret_failure, STAGE_NONE, 125);
 	}
-	done = join_by_slot(plan, page, ret, ret_failure, e);
+	done = join_by_slot(plan, &page->init, ret, ret_failure, e);
 	munmap(page, sizeof(*page));
 	return done;
 }

@@ -29,6 +29,13 @@ int join_plan_build(const struct exec_spec *spec, int init_pidfd,
 		    struct join_plan **ret, struct err *e);
 
 /**
+ * join_plan_extend() - Add what only the command line asks for, as launch_plan_extend(); a join does not wait and does not pivot
+ * @e: of the groups below
+ * Return: 0, or -1 with @e set
+ */
+int join_plan_extend(struct join_plan *plan, const struct launch_extras *extras, struct err *e);
+
+/**
  * join_plan_done() - Close what the plan holds; NULL is fine
  * Return: nothing
  */
@@ -37,9 +44,9 @@ void join_plan_done(struct join_plan *plan);
 /**
  * join() - Start the program and wait until execve has succeeded or something has failed
  *
- * Parameters, blocking and results as launch(); ret->cgroup stays NULL. @pid_slot gets the program's pid, not
+ * Parameters, blocking and results as launch(); ret->cgroup stays NULL. @marks->init gets the program's pid, not
  * the intermediate's.
  * Return: 0, or -1 with @e set and no child left
  */
-int join(struct join_plan *plan, pid_t *pid_slot, struct launched *ret,
+int join(struct join_plan *plan, struct launch_marks *marks, struct launched *ret,
 	 struct launch_failure *ret_failure, struct err *e);

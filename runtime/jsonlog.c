@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/defence.h"
 #include "base/own.h"
 
 /* Written out when it has grown to this; one encoded part may go beyond. */
@@ -15,118 +17,13 @@
 
 void jsonlog_init(struct jsonlog *log, int fd)
 {
-	*log = (struct jsonlog){ .fd = fd };
+	*log = (struct jsonlog){ .fd = fd, .batch_bytes = JSONLOG_BATCH_BYTES, .rotation = { .dir_fd = -1 } };
 }
 
-/* --- text ------------------------------------------------------------------------------------------ */
-
-/* Bytes that stand for themselves: ASCII without controls, quotes, backslash and what Go escapes for HTML. */
-static bool is_plain(unsigned char c)
+void jsonlog_set_attrs(struct jsonlog *log, const char *attrs)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&';
-}
-
-/* Length of the UTF-8 sequence that a first byte announces; 0: no first byte. */
-static size_t announced_bytes(unsigned char c)
-{
-	if (c < 0x80)
-		return 1;
-	if (c >= 0xc2 && c < 0xe0)
-		return 2;
-	if (c >= 0xe0 && c < 0xf0)
-		return 3;
-	return c >= 0xf0 && c < 0xf5 ? 4 : 0;
-}
-
-/* Whether the second byte may follow the first: no overlong forms, no surrogates, nothing above U+10FFFF. */
-static bool is_second(unsigned char first, unsigned char second)
-{
-	unsigned char low = 0x80, high = 0xbf;
-
-	if (first == 0xe0)
-		low = 0xa0;
-	else if (first == 0xed)
-		high = 0x9f;
-	else if (first == 0xf0)
-		low = 0x90;
-	else if (first == 0xf4)
-		high = 0x8f;
-	return second >= low && second <= high;
-}
-
-/* How many of the n bytes are the beginning of a valid sequence: all of it when the return equals *ret_whole. */
-static size_t valid_bytes(const char *text, size_t n, size_t *ret_whole)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	size_t whole = announced_bytes(p[0]), i = 1;
-
-	*ret_whole = whole;
-	if (whole == 0)
-		return 0;
-	while (i < whole && i < n && (i == 1 ? is_second(p[0], p[1]) : (p[i] & 0xc0) == 0x80))
-		i++;
-	return i;
-}
-
-static void encode_ascii(struct strbuf *out, unsigned char c)
-{
-	static const char hex[] = "0123456789abcdef";
-	char code[6] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] };
-
-	switch (c) {
-	case '"': strbuf_add(out, "\\\"", 2); break;
-	case '\\': strbuf_add(out, "\\\\", 2); break;
-	case '\n': strbuf_add(out, "\\n", 2); break;
-	case '\r': strbuf_add(out, "\\r", 2); break;
-	case 0x7f: strbuf_addc(out, 0x7f); break;
-	default: strbuf_add(out, code, sizeof code); break;
-	}
-}
-
-/* Return: bytes of text used */
-static size_t encode_wide(struct strbuf *out, const char *text, size_t n)
-{
-	size_t whole, valid = valid_bytes(text, n, &whole);
-
-	if (whole == 0 || valid < whole) {
-		strbuf_add(out, "\\ufffd", 6);
-		return 1;
-	}
-	if (whole == 3 && memcmp(text, "\xe2\x80\xa8", 3) == 0)
-		strbuf_add(out, "\\u2028", 6);
-	else if (whole == 3 && memcmp(text, "\xe2\x80\xa9", 3) == 0)
-		strbuf_add(out, "\\u2029", 6);
-	else
-		strbuf_add(out, text, whole);
-	return whole;
-}
-
-static void encode_text(struct strbuf *out, const char *text, size_t n)
-{
-	for (size_t i = 0; i < n;) {
-		size_t run = i;
-
-		while (run < n && is_plain((unsigned char)text[run]))
-			run++;
-		strbuf_add(out, text + i, run - i);
-		i = run;
-		if (i == n)
-			break;
-		if ((unsigned char)text[i] < 0x80)
-			encode_ascii(out, (unsigned char)text[i++]);
-		else
-			i += encode_wide(out, text + i, n - i);
-	}
-}
-
-void jsonlog_encode(struct strbuf *out, const char *text, size_t n, enum jsonlog_stream stream, const char *time)
-{
-	strbuf_add(out, "{\"log\":\"", 8);
-	encode_text(out, text, n);
-	strbuf_adds(out, stream == JSONLOG_STDOUT ? "\",\"stream\":\"stdout\",\"time\":\"" :
-						    "\",\"stream\":\"stderr\",\"time\":\"");
-	strbuf_adds(out, time);
-	strbuf_add(out, "\"}\n", 3);
+	free(log->attrs);
+	log->attrs = xstrdup(attrs);
 }
 
 /* --- the file -------------------------------------------------------------------------------------- */
@@ -150,6 +47,8 @@ static void flush(struct jsonlog *log)
 {
 	size_t done = 0;
 
+	if (DEFENCE(LOG_ROTATED, log->rotation.max_bytes != 0, false) && log->n_bytes > 0 && log->n_bytes + log->out.len > log->rotate_bytes)
+		jsonlog_rotate(log);
 	while (done < log->out.len) {
 		ssize_t n = write(log->fd, log->out.data + done, log->out.len - done);
 
@@ -161,13 +60,14 @@ static void flush(struct jsonlog *log)
 		}
 		done += (size_t)n;
 	}
+	log->n_bytes += done;
 	strbuf_reset(&log->out);
 }
 
 static void emit(struct jsonlog *log, enum jsonlog_stream stream, const char *text, size_t n, const char *time)
 {
-	jsonlog_encode(&log->out, text, n, stream, time);
-	if (log->out.len >= JSONLOG_BATCH_BYTES)
+	jsonlog_encode(&log->out, text, n, stream, log->attrs, time);
+	if (log->out.len >= log->batch_bytes)
 		flush(log);
 }
 
@@ -181,7 +81,7 @@ static size_t whole_characters(const char *text, size_t n)
 
 		if ((text[n - back] & 0xc0) == 0x80)
 			continue;
-		if (valid_bytes(text + n - back, back, &whole) == back && whole > back)
+		if (jsonlog_valid_bytes(text + n - back, back, &whole) == back && whole > back)
 			return n - back;
 		break;
 	}
@@ -265,6 +165,8 @@ void jsonlog_relax(struct jsonlog *log)
 void jsonlog_done(struct jsonlog *log)
 {
 	close_fd(&log->fd);
+	close_fd(&log->rotation.dir_fd);
+	free(TAKE_PTR(log->attrs));
 	strbuf_done(&log->out);
 	for (int s = 0; s < JSONLOG_STREAMS_; s++)
 		strbuf_done(&log->pending[s]);

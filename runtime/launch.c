@@ -11,10 +11,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/own.h"
+#include "runtime/clone_shared.h"
 #include "runtime/launch_parts.h"
+#include "runtime/namespaces.h"
 #include "runtime/plan_parts.h"
+#include "runtime/userns.h"
 
 static const char *const stage_names[STAGES_] = {
 	[STAGE_NONE] = "plan",
@@ -23,18 +27,24 @@ static const char *const stage_names[STAGES_] = {
 	[STAGE_CGROUPNS] = "cgroup namespace",
 	[STAGE_NAMESPACES] = "namespaces",
 	[STAGE_MOUNTS] = "mounts",
+	[STAGE_HOOKS] = "hooks",
 	[STAGE_PIVOT] = "pivot",
 	[STAGE_HOST] = "host",
 	[STAGE_KEYRING] = "keyring",
 	[STAGE_USERS] = "users",
 	[STAGE_STDIO] = "stdio",
 	[STAGE_CHDIR] = "chdir",
+	[STAGE_LSM] = "security module",
 	[STAGE_SECCOMP_EARLY] = "seccomp early",
+	[STAGE_SCHED] = "scheduling",
 	[STAGE_RLIMITS] = "rlimits",
 	[STAGE_IDS] = "ids",
 	[STAGE_CAPS] = "capabilities",
 	[STAGE_PDEATHSIG] = "parent death signal",
+	[STAGE_LOOKUP] = "lookup",
 	[STAGE_SECCOMP_LATE] = "seccomp late",
+	[STAGE_WAIT] = "wait",
+	[STAGE_START] = "start hooks",
 	[STAGE_EXEC] = "exec",
 };
 
@@ -53,7 +63,7 @@ int launch_fail(struct launch_failure *f, enum stage stage, int exit_code)
 }
 
 /* What the child said, as our error. It has no words for errno: they are added here. */
-static int take_failure(struct stage_msg *m, struct launch_failure *f, struct err *e)
+int launch_take_failure(struct stage_msg *m, struct launch_failure *f, struct err *e)
 {
 	m->err.msg[sizeof(m->err.msg) - 1] = '\0';
 	if (m->stage == STAGE_NONE || m->stage >= STAGES_ || m->exit_code < 125 ||
@@ -65,6 +75,9 @@ static int take_failure(struct stage_msg *m, struct launch_failure *f, struct er
 	if (m->err.sys != 0) {
 		errno = m->err.sys;
 		err_sys(e, "%s", m->err.msg);
+		/* Where the program itself is at fault, docker's words stand alone. */
+		if (m->exit_code == 125)
+			err_wrap(e, "%s", stage_names[m->stage]);
 	} else {
 		*e = m->err;
 	}
@@ -94,8 +107,10 @@ int launch_wait_exec(int sock, int *ret_pty_fd, struct launch_failure *f, struct
 		}
 		if (n_fds != 0)
 			close(fd);
+		if (n == sizeof(m) && m.kind == STAGE_MSG_HOOKS)
+			return 1;
 		if (n == sizeof(m) && m.kind == STAGE_MSG_FAILED)
-			return take_failure(&m, f, e);
+			return launch_take_failure(&m, f, e);
 		err_set(e, ERR_INTERNAL, "the child sent a message that nobody understands");
 		return launch_fail(f, STAGE_NONE, 125);
 	}
@@ -116,6 +131,21 @@ static void end_child(pid_t pid)
 		;
 }
 
+void launched_end(struct launched *l)
+{
+	if (l->pid > 0)
+		end_child(l->pid);
+	l->pid = 0;
+}
+
+void launched_close(struct launched *l)
+{
+	close_fd(&l->pidfd);
+	close_fd(&l->pty_fd);
+	cgroup_close(TAKE_PTR(l->cgroup));
+	l->pid = 0;
+}
+
 static void fill_clone_args(const struct launch_plan *plan, pid_t *slot, int *pidfd,
 			    struct clone_args *ret)
 {
@@ -130,43 +160,149 @@ static void fill_clone_args(const struct launch_plan *plan, pid_t *slot, int *pi
 		ret->flags |= CLONE_PARENT_SETTID;
 		ret->parent_tid = (uintptr_t)slot;
 	}
-	if (dir_fd >= 0) {
+	if (DEFENCE(CGROUP_FIRST, dir_fd >= 0, false)) {
 		ret->flags |= CLONE_INTO_CGROUP;
 		ret->cgroup = (unsigned)dir_fd;
 	}
 }
 
-int launch(struct launch_plan *plan, pid_t *pid_slot, struct launched *ret,
+/* A pid namespace whose first process has ended takes no more of them, and the kernel calls that ENOMEM. */
+static int clone_failed(const struct launch_plan *plan, struct err *e)
+{
+	if (errno == ENOMEM && namespaces_has(&plan->stages, CLONE_NEWPID))
+		return err_set(e, ERR_CONFLICT, "join pid namespace: it has ended");
+	return err_sys(e, "clone the container's first process");
+}
+
+/* What the child is told. */
+struct birth {
+	struct launch_plan *plan;
+	int ours, theirs;
+};
+
+static _Noreturn void be_born(void *ctx)
+{
+	const struct birth *b = ctx;
+
+	close(b->ours);
+	stage_launch(&b->plan->stages, b->theirs);
+}
+
+/*
+ * The child may use our memory until it has its program when nobody who could look into it sees it before, and when we
+ * have nothing to do but to wait for that: not with Kiln's own init, which never executes anything.
+ */
+static bool shares_memory(const struct launch_plan *plan)
+{
+	const struct process_plan *p = &plan->stages.process;
+
+	return clone_shared_works() && (plan->stages.clone_flags & CLONE_NEWPID) != 0 &&
+	       (plan->stages.clone_flags & CLONE_NEWUSER) == 0 && !p->wants_init && !p->is_registered && p->wait.start_fd < 0;
+}
+
+/* Return: the child's pid, in which it never returns; or -1 with errno */
+static pid_t clone_or_share(struct birth *b, struct clone_args *args)
+{
+	pid_t pid;
+
+	if (shares_memory(b->plan))
+		return clone_shared(args, be_born, b);
+	pid = (pid_t)syscall(SYS_clone3, args, sizeof *args);
+	if (pid == 0)
+		be_born(b);
+	return pid;
+}
+
+/* Return: the child's pid, in which it never returns; or -1 with @e set and no child left */
+static pid_t clone_child(struct launch_plan *plan, pid_t *slot, int *ret_pidfd, int ours, int theirs, struct err *e)
+{
+	struct birth birth = { plan, ours, theirs };
+	struct clone_args args;
+	pid_t pid;
+
+	fill_clone_args(plan, slot, ret_pidfd, &args);
+	if (namespaces_enter_pid(&plan->stages, e) < 0)
+		return -1;
+	pid = clone_or_share(&birth, &args);
+	if (pid < 0)
+		clone_failed(plan, e);
+	if (namespaces_leave_pid(&plan->stages, pid < 0 ? ERR_IGNORED : e) < 0 && pid > 0) {
+		end_child(pid);
+		return -1;
+	}
+	return pid;
+}
+
+static int let_go_on(int sock, struct err *e)
+{
+	/* A child that has died meanwhile is heard of in launch_wait_exec() */
+	if (send(sock, "", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+		return err_sys(e, "let the child go on");
+	return 0;
+}
+
+/* In a new user namespace the child waits for its mappings before all else. */
+static int settle(const struct launch_plan *plan, const struct launched *l, int sock, struct err *e)
+{
+	if (plan->stages.user_map.n_uids == 0)
+		return 0;
+	return userns_settle(&plan->stages, l->pid, e) < 0 ? -1 : let_go_on(sock, e);
+}
+
+/* The caller writes down what has been cloned; then the child may outlive it. */
+static int register_child(const struct launch_watch *watch, const struct launched *l, int sock, struct err *e)
+{
+	if (watch == NULL)
+		return 0;
+	return watch->cloned(watch->ctx, l, e) < 0 ? -1 : let_go_on(sock, e);
+}
+
+static int run_hooks(const struct launch_watch *watch, const struct launched *l, int sock, struct err *e)
+{
+	if (watch == NULL || watch->hooks == NULL)
+		return err_set(e, ERR_INTERNAL, "the child asked for hooks that nobody has");
+	return watch->hooks(watch->ctx, l, e) < 0 ? -1 : let_go_on(sock, e);
+}
+
+/* Hear from the child until it is where it should be. Return: 0, or -1 with @e set and no child left */
+static int follow_child(const struct launch_plan *plan, const struct launch_watch *watch, int sock, struct launched *l, struct launch_failure *f, struct err *e)
+{
+	int done = settle(plan, l, sock, e) < 0 ? -1 : register_child(watch, l, sock, e);
+
+	done = done < 0 ? launch_fail(f, STAGE_NONE, 125) : launch_wait_exec(sock, &l->pty_fd, f, e);
+	if (done == 1)
+		done = run_hooks(watch, l, sock, e) < 0 ? launch_fail(f, STAGE_HOOKS, 125) : launch_wait_exec(sock, &l->pty_fd, f, e);
+	if (done == 1)
+		done = err_set(e, ERR_INTERNAL, "the child asked for hooks twice");
+	if (done == 0)
+		return 0;
+	end_child(l->pid);
+	close_fd(&l->pidfd);
+	close_fd(&l->pty_fd);
+	return -1;
+}
+
+int launch(struct launch_plan *plan, struct launch_marks *marks, const struct launch_watch *watch, struct launched *ret,
 	   struct launch_failure *ret_failure, struct err *e)
 {
 	struct launched l = LAUNCHED_EMPTY;
-	struct clone_args args;
 	AUTO_CLOSE int ours = -1, theirs = -1;
 	int pair[2];
-	long pid;
 
 	if (launch_sockets(pair, e) < 0)
 		return launch_fail(ret_failure, STAGE_NONE, 125);
 	ours = pair[0];
 	theirs = pair[1];
-	fill_clone_args(plan, pid_slot, &l.pidfd, &args);
-	pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid == 0) {
-		close(ours);
-		stage_launch(&plan->stages, theirs);
-	}
-	if (pid < 0) {
-		err_sys(e, "clone the container's first process");
+	plan->stages.process.is_registered = watch != NULL;
+	plan->stages.process.is_independent = marks ? &marks->is_independent : NULL;
+	l.pid = clone_child(plan, marks ? &marks->init : NULL, &l.pidfd, ours, theirs, e);
+	if (l.pid < 0) {
+		close_fd(&l.pidfd);
 		return launch_fail(ret_failure, STAGE_NONE, 125);
 	}
 	close_fd(&theirs);
-	if (launch_wait_exec(ours, &l.pty_fd, ret_failure, e) < 0) {
-		end_child((pid_t)pid);
-		close_fd(&l.pidfd);
-		close_fd(&l.pty_fd);
+	if (follow_child(plan, watch, ours, &l, ret_failure, e) < 0)
 		return -1;
-	}
-	l.pid = (pid_t)pid;
 	l.cgroup = TAKE_PTR(plan->cgroup);
 	*ret = l;
 	return 0;

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -30,25 +31,50 @@ struct launched {
 		.pid = 0, .pidfd = -1, .pty_fd = -1, .cgroup = NULL \
 	}
 
+/**
+ * launched_end() - Kill a program and wait for its end, for a step that fails later; launched_close() closes what we have of it
+ * Return: nothing
+ */
+void launched_end(struct launched *l);
+void launched_close(struct launched *l);
+
 /* How it failed: filled only when launch() or join() fails. */
 struct launch_failure {
 	enum stage stage; /* STAGE_NONE: before clone */
 	int exit_code; /* as docker run would exit: 125, 126 (cannot be executed), 127 (not found) */
 };
 
+/*
+ * What a caller wants to do while the child is on its way. cloned: it exists; it goes past STAGE_PDEATHSIG only when
+ * this has returned 0, so that whoever starts containers that outlive it writes them down here. hooks: its mounts are made, and
+ * it is about to pivot (plan.h, asks_hooks). Return: 0, or -1 with @e set
+ */
+struct launch_watch {
+	int (*cloned)(void *ctx, const struct launched *l, struct err *e);
+	int (*hooks)(void *ctx, const struct launched *l, struct err *e); /* NULL where the plan asks for none */
+	void *ctx;
+};
+
+/* What one who is not the parent sees of a launch; in a MAP_SHARED page. */
+struct launch_marks {
+	pid_t init;                 /* the program; written by the kernel at the moment of cloning, before the child runs */
+	atomic_uint is_independent; /* it no longer dies with its parent: from here on it comes to its program, or fails by itself */
+};
+
 /**
  * launch() - Start the container's program and wait until execve has succeeded or something has failed
  * @plan:     borrows; used up, launch_plan_done() is still the caller's
- * @pid_slot: the kernel writes the pid here at the moment of cloning, before the child runs; normally a MAP_SHARED
- *            page. May be NULL
+ * @marks:    keeps; may be NULL
+ * @watch:    borrows; NULL: nothing is done meanwhile, and the child may outlive the caller at once
  * @ret:      filled only on success
  * @ret_failure: filled only on failure; may be NULL
  * @e:        what the child reported, or what failed here
  *
  * Blocks until then: there is no timeout, a mount on a dead network file system waits in the child. A signal
  * to the caller does not end it. When the caller dies before execve, the child dies with it. A child that somebody
- * kills before execve counts as started and ended by that signal.
+ * kills before execve counts as started and ended by that signal. A plan that waits (plan.h) is waiting when this
+ * returns 0.
  * Return: 0; or -1 with @e set, the child reaped and the group removed
  */
-int launch(struct launch_plan *plan, pid_t *pid_slot, struct launched *ret,
+int launch(struct launch_plan *plan, struct launch_marks *marks, const struct launch_watch *watch, struct launched *ret,
 	   struct launch_failure *ret_failure, struct err *e);

@@ -13,9 +13,13 @@ int launch_sockets(int fds[2], struct err *e);
 /**
  * launch_wait_exec() - Read what the child has to say until it executes its program or fails
  * @ret_pty_fd: owned: the terminal's master when one came; -1 before the call
- * Return: 0 when all other ends are closed without a complaint; or -1 with @f and @e set
+ * Return: 0 when all other ends are closed without a complaint; 1 when it waits for hooks; or -1 with @f and @e set
  */
 int launch_wait_exec(int sock, int *ret_pty_fd, struct launch_failure *f, struct err *e);
+
+/* What a child said it failed of, as our error; @f may be NULL. Return: -1, always */
+struct stage_msg;
+int launch_take_failure(struct stage_msg *m, struct launch_failure *f, struct err *e);
 
 /* Fill @f, which may be NULL. Return: -1, always */
 int launch_fail(struct launch_failure *f, enum stage stage, int exit_code);

@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- * One thread, one poll loop: SIGCHLD, the listening socket, the connection to kilnd, the socket by which monitors
+ * One thread, one poll loop: signals, the listening socket, the connection to kilnd, the socket by which monitors
  * ask to be looked at, and the output of orphans. It never mounts and opens no path of a container, so that a dead
  * file system cannot block it. launcher_requests.c has what kilnd asks, launcher_children.c what children do.
  *
@@ -31,6 +31,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -41,11 +43,19 @@
 #include "runtime/launcher_parts.h"
 #include "runtime/launcher_root.h"
 #include "runtime/launcher_sweep.h"
+#include "runtime/scope.h"
 #include "runtime/seccomp.h"
 #include "runtime/selfcopy.h"
 
 #define POLL_OWN 4      /* the launcher's own descriptors */
 #define POLL_MAX 512    /* orphans beyond these are not drained until others have ended */
+
+static int timeout_ms(const struct launcher *l)
+{
+	int clean_ms = launcher_clean_timeout_ms(l), stem_ms = stems_timeout_ms(&l->stems, clock_mono_ns());
+
+	return clean_ms < 0 || (stem_ms >= 0 && stem_ms < clean_ms) ? stem_ms : clean_ms;
+}
 
 static void loop(struct launcher *l)
 {
@@ -58,14 +68,20 @@ static void loop(struct launcher *l)
 		};
 		size_t n = POLL_OWN + launcher_poll_orphans(l, set + POLL_OWN, POLL_MAX - POLL_OWN);
 
-		if (poll(set, n, -1) < 0 && errno != EINTR) {
-			log_err("launcher: poll: %s", strerror(errno));
-			return;
+		int n_ready = poll(set, n, timeout_ms(l));
+
+		if (n_ready < 0) {
+			/* It cannot be left: all that it has started would lose its parent. */
+			BUG(errno != EINTR && errno != ENOMEM && errno != EAGAIN, "poll: %s", strerror(errno));
+			continue;
 		}
+		launcher_clean_again(l);
+		if (n_ready == 0)
+			launcher_make_stem(l);
 		if (set[1].revents)
 			launcher_read_pokes(l);
 		if (set[0].revents)
-			launcher_reap(l);
+			launcher_on_signals(l);
 		if (n > POLL_OWN)
 			launcher_drain_orphans(l);
 		if (set[2].revents && l->kilnd_fd >= 0)
@@ -77,14 +93,15 @@ static void loop(struct launcher *l)
 
 static int open_signals(struct launcher *l, struct err *e)
 {
-	sigset_t chld;
+	sigset_t set;
 
-	sigemptyset(&chld);
-	sigaddset(&chld, SIGCHLD);
-	sigprocmask(SIG_SETMASK, &chld, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_SETMASK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
-	l->signal_fd = signalfd(-1, &chld, SFD_CLOEXEC | SFD_NONBLOCK);
+	l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (l->signal_fd < 0)
 		return err_sys(e, "launcher: signalfd");
 	return 0;
@@ -97,9 +114,10 @@ static int listen_for_kilnd(struct launcher *l, struct err *e)
 
 	if (path_mkdirs(AT_FDCWD, path, 0700, e) < 0 || path_open_dir(AT_FDCWD, path, 0, &dir, e) < 0)
 		return err_wrap(e, "launcher");
-	if (fchmod(dir, 0700) < 0)
+	if (fchmod(dir, DEFENCE(SOCKETS_ARE_PRIVATE, 0700, 0755)) < 0)
 		return err_sys(e, "launcher: protect '%s'", path);
-	if (fd_listen_unix(dir, LAUNCHER_SOCKET_NAME, SOCK_SEQPACKET | SOCK_NONBLOCK, 0600, &l->listen_fd, e) < 0)
+	if (fd_listen_unix(dir, LAUNCHER_SOCKET_NAME, SOCK_SEQPACKET | SOCK_NONBLOCK,
+			   DEFENCE(SOCKETS_ARE_PRIVATE, 0600, 0666), &l->listen_fd, e) < 0)
 		return err_wrap(e, "launcher");
 	return 0;
 }
@@ -142,6 +160,15 @@ static void warm_up(const struct launcher *l)
 	malloc_trim(0);
 }
 
+/* Without it containers run all the same, in a group that systemd does not know: kilnd sees where we are. */
+static void enter_scope(const struct launcher *l)
+{
+	struct err e = { 0 };
+
+	if (l->scope && scope_enter(l->scope, &e) < 0)
+		log_warn("launcher: scope '%s': %s, going on without it", l->scope, e.msg);
+}
+
 static int prepare(struct launcher *l, struct err *e)
 {
 	struct rlimit files;
@@ -162,6 +189,7 @@ static int prepare(struct launcher *l, struct err *e)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, l->poke) < 0)
 		return err_sys(e, "launcher: socketpair");
 	fd_set_nonblock(l->poke[0], true);   /* ours; a monitor waits until its word fits */
+	enter_scope(l);
 	if (launcher_root_enter(l->data_root, l->exec_root, e) < 0)
 		return -1;
 	if (cgroup_setup(e) < 0)
@@ -175,6 +203,8 @@ static int prepare(struct launcher *l, struct err *e)
 static int parse_args(struct launcher *l, int argc, char **argv, struct err *e)
 {
 	enum log_level level = LOG_LVL_INFO;
+	bool is_json = false;
+	uint64_t n_stems = 0;
 
 	for (int i = 1; i < argc; i += 2) {
 		const char *value = i + 1 < argc ? argv[i + 1] : NULL;
@@ -185,6 +215,13 @@ static int parse_args(struct launcher *l, int argc, char **argv, struct err *e)
 			l->data_root = xstrdup(value);
 		else if (str_eq(argv[i], "--exec-root"))
 			l->exec_root = xstrdup(value);
+		else if (str_eq(argv[i], "--scope"))
+			l->scope = xstrdup(value);
+		else if (str_eq(argv[i], "--stems")) {
+			if (!str_to_u64(value, &n_stems))
+				return err_set(e, ERR_INVALID, "launcher: --stems: '%s' is no number of them", value);
+		} else if (str_eq(argv[i], "--log-format"))
+			is_json = str_eq(value, "json");
 		else if (!str_eq(argv[i], "--log-level"))
 			return err_set(e, ERR_INVALID, "launcher: unknown option '%s'", argv[i]);
 		else if (!log_level_parse(value, &level))
@@ -192,7 +229,10 @@ static int parse_args(struct launcher *l, int argc, char **argv, struct err *e)
 	}
 	if (!l->data_root || !l->exec_root || l->data_root[0] != '/' || l->exec_root[0] != '/')
 		return err_set(e, ERR_INVALID, "launcher: --data-root and --exec-root must be absolute paths");
-	log_init("kiln-launcher", STDERR_FILENO, level, false);
+	stems_init(&l->stems, (size_t)n_stems);
+	l->log_level = level;
+	l->log_is_json = is_json;
+	log_init("kiln-launcher", STDERR_FILENO, level, is_json);
 	return 0;
 }
 
@@ -204,7 +244,7 @@ int launcher_main(int argc, char **argv)
 	log_init("kiln-launcher", STDERR_FILENO, LOG_LVL_INFO, false);
 	/* For the copy: chunks that malloc caches would keep a monitor from giving its pages back. */
 	setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1);
-	if (selfcopy_ensure(argv, &e) < 0 || parse_args(&l, argc, argv, &e) < 0 || prepare(&l, &e) < 0) {
+	if (selfcopy_ensure(argv, SELFCOPY_MEMFD, &e) < 0 || parse_args(&l, argc, argv, &e) < 0 || prepare(&l, &e) < 0) {
 		log_err("%s", e.msg);
 		return err_exit_code(e.kind);
 	}

@@ -2,11 +2,14 @@
 /* The launcher's children: monitors, and the programs that dead monitors leave to it. See launcher.c. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/defence.h"
 #include "base/exitrec.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -23,14 +26,13 @@ bool launcher_is_group_of(const char *path, size_t room, const char *id)
 	const char *end = memchr(path, '\0', room);
 	const char *name = end ? strrchr(path, '/') : NULL;
 
-	return name && path[0] == '/' && strcmp(name + 1, id) == 0;
+	return name && path[0] == '/' && DEFENCE(OWN_GROUP, strcmp(name + 1, id) == 0, true);
 }
 
 /* A launcher that is being replaced removes nothing: what it finds by name may be the next run's. Its successor does. */
 static void clean_slot(struct launcher *l, struct slot *s)
 {
 	char path[SLOT_CGROUP_MAX];
-	struct err e = { 0 };
 
 	/* A copy: the page is shared, and the check must be about what is used. */
 	memcpy(path, s->page->cgroup_path, sizeof path);
@@ -39,8 +41,8 @@ static void clean_slot(struct launcher *l, struct slot *s)
 	s->is_clean = true;
 	if (!launcher_is_group_of(path, sizeof path, s->id))
 		log_err("launcher: monitor of '%s' names a group that is not its own, leaving it", s->id);
-	else if (cgroup_remove(path, &e) < 0)
-		log_warn("launcher: container '%s': %s", s->id, e.msg);
+	else
+		launcher_clean(l, s->id, path, false);
 }
 
 void launcher_remove_socket(struct launcher *l, const char *id, bool is_exec)
@@ -76,8 +78,21 @@ static bool was_oom_killed(const struct slot *s)
 	return was_killed;
 }
 
-/* Our child by inheritance has ended: its record, as the monitor would have written it. */
-static void record_orphan(struct launcher *l, struct slot *s, const siginfo_t *si)
+/* Whose monitor died before it could write that it runs: else nobody would ever find out. */
+void launcher_note_orphan(struct slot *s)
+{
+	struct exit_record rec = { 0 };
+	struct err e = { 0 };
+
+	if (!s->is_orphan || !atomic_load(&s->page->marks.is_independent) ||
+	    (exitrec_read(s->record_fd, &rec, ERR_IGNORED) == 0 && rec.phase != EXIT_NONE))
+		return;
+	if (exitrec_start(&rec, s->page->marks.init, &e) < 0 || exitrec_write(s->record_fd, &rec, &e) < 0)
+		log_err("launcher: '%s': %s", s->id, e.msg);
+}
+
+/* As the monitor would have written it. */
+static void record_end(struct slot *s, const siginfo_t *si)
 {
 	struct exit_record rec = { 0 };
 	struct err e = { 0 };
@@ -89,9 +104,16 @@ static void record_orphan(struct launcher *l, struct slot *s, const siginfo_t *s
 		if (exitrec_write(s->record_fd, &rec, &e) < 0)
 			log_err("launcher: container '%s': %s", s->id, e.msg);
 	}
+	log_info("launcher: '%s' without a monitor has ended with %d", s->id, rec.code);
+}
+
+/* Our child by inheritance has ended. What went with its monitor before it came to its program has never been started. */
+static void orphan_ended(struct launcher *l, struct slot *s, const siginfo_t *si)
+{
+	if (atomic_load(&s->page->marks.is_independent))
+		record_end(s, si);
 	atomic_store(&s->page->is_recorded, 1);
 	clean_slot(l, s);
-	log_info("launcher: '%s' without a monitor has ended with %d", s->id, rec.code);
 	launcher_tell_orphan(l, s, MSG_ORPHAN_EXITED);
 }
 
@@ -103,9 +125,10 @@ static void monitor_ended(struct launcher *l, struct slot *s, const siginfo_t *s
 	s->monitor = 0;
 	if (si->si_code != CLD_EXITED)
 		log_warn("launcher: the monitor of '%s' was killed by signal %d", s->id, si->si_status);
-	if (!atomic_load(&s->page->is_recorded) && s->page->init > 0 &&
-	    waitid(P_PID, (id_t)s->page->init, &child, WEXITED | WNOHANG | WNOWAIT) == 0) {
+	if (!atomic_load(&s->page->is_recorded) && s->page->marks.init > 0 &&
+	    waitid(P_PID, (id_t)s->page->marks.init, &child, WEXITED | WNOHANG | WNOWAIT) == 0) {
 		s->is_orphan = true;
+		launcher_note_orphan(s);
 		launcher_tell_orphan(l, s, MSG_ORPHAN);
 		return;
 	}
@@ -120,20 +143,21 @@ static void child_ended(struct launcher *l, const siginfo_t *si)
 		monitor_ended(l, s, si);
 		return;
 	}
+	if (stems_forget(&l->stems, si->si_pid)) {
+		log_warn("launcher: a stem ended with %d before its time", si->si_status);
+		stems_failed(&l->stems, clock_mono_ns());
+		return;
+	}
 	s = slots_by_init(&l->slots, si->si_pid);
 	if (!s)
 		return;
-	record_orphan(l, s, si);
+	orphan_ended(l, s, si);
 	if (s->monitor == 0)
 		end_slot(l, s);
 }
 
-void launcher_reap(struct launcher *l)
+static void reap(struct launcher *l)
 {
-	struct signalfd_siginfo junk[8];
-
-	while (read(l->signal_fd, junk, sizeof junk) > 0)
-		;
 	for (;;) {
 		siginfo_t si = { 0 };
 
@@ -144,6 +168,17 @@ void launcher_reap(struct launcher *l)
 		child_ended(l, &si);
 		waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | WNOHANG);
 	}
+}
+
+void launcher_on_signals(struct launcher *l)
+{
+	struct signalfd_siginfo info;
+
+	while (read(l->signal_fd, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo == SIGTERM)
+			launcher_end(l);
+	}
+	reap(l);
 }
 
 /* --- what monitors ask for ------------------------------------------------------------------------- */

@@ -2,20 +2,17 @@
 /* What kilnd asks of the launcher. The table at the end of the file is what it may ask; the default is refuse. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/str.h"
-#include "runtime/cgroup.h"
 #include "runtime/launcher_parts.h"
-#include "runtime/monitor.h"
 
 /* One message of kilnd with its descriptors, which close unless taken. */
 struct request {
@@ -23,6 +20,7 @@ struct request {
 		struct msg_head head;
 		struct msg_launch launch;
 		struct msg_clean clean;
+		struct msg_log log;
 		char bytes[PROTO_MAX_BYTES];
 	};
 	size_t n;
@@ -51,70 +49,16 @@ void launcher_tell(struct launcher *l, const void *msg, size_t n, int fd)
 
 void launcher_tell_orphan(struct launcher *l, const struct slot *s, enum msg_type type)
 {
-	struct msg_orphan msg = { .head = proto_head(type, sizeof msg), .pid = s->page->init };
+	struct msg_orphan msg = { .head = proto_head(type, sizeof msg), .pid = s->page->marks.init };
 	AUTO_CLOSE int pidfd = -1;
 
 	memcpy(msg.id, s->id, sizeof msg.id);
 	if (type == MSG_ORPHAN)
-		pidfd = (int)syscall(SYS_pidfd_open, s->page->init, 0);
+		pidfd = (int)syscall(SYS_pidfd_open, s->page->marks.init, 0);
 	launcher_tell(l, &msg, sizeof msg, pidfd);
 }
 
 /* --- launches -------------------------------------------------------------------------------------- */
-
-/* Close every descriptor but 0, 1, 2 and the given ones, which are sorted here. */
-static void close_all_but(int *fds, size_t n)
-{
-	unsigned next = 3;
-
-	for (size_t i = 1; i < n; i++) {
-		for (size_t k = i; k > 0 && fds[k - 1] > fds[k]; k--) {
-			int t = fds[k];
-
-			fds[k] = fds[k - 1];
-			fds[k - 1] = t;
-		}
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (fds[i] < (int)next)
-			continue;
-		if (fds[i] > (int)next)
-			close_range(next, (unsigned)fds[i] - 1, 0);
-		next = (unsigned)fds[i] + 1;
-	}
-	close_range(next, ~0u, 0);
-}
-
-/* In the forked child. The request's descriptors are the monitor's; all else of the launcher goes. */
-static int be_monitor(struct launcher *l, struct request *r, size_t index)
-{
-	bool is_exec = r->head.type == MSG_EXEC;
-	struct monitor_args args = {
-		.is_exec = is_exec,
-		.id = r->launch.id,
-		.spec_fd = r->fds[0],
-		.record_fd = r->fds[1],
-		.control_fd = r->fds[2],
-		.container_pidfd = is_exec ? r->fds[3] : -1,
-		.bind_fds = is_exec ? NULL : r->fds + 3,
-		.n_bind_fds = is_exec ? 0 : r->n_fds - 3,
-		.poke_fd = l->poke[1],
-		.slot_index = (uint32_t)index,
-		.page = l->slots.v[index].page,
-	};
-	int keep[FD_MSG_MAX + 1];
-	sigset_t none;
-
-	memcpy(keep, r->fds, r->n_fds * sizeof keep[0]);
-	keep[r->n_fds] = l->poke[1];
-	close_all_but(keep, r->n_fds + 1);
-	slots_keep_only(&l->slots, index);
-	free(l->data_root);
-	free(l->exec_root);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	return monitor_main(&args);
-}
 
 static void refuse_launch(struct request *r, const struct err *e)
 {
@@ -127,6 +71,7 @@ static void refuse_launch(struct request *r, const struct err *e)
 static int start_monitor(struct launcher *l, struct request *r, struct err *e)
 {
 	bool is_exec = r->head.type == MSG_EXEC;
+	struct order o = { .is_exec = is_exec };
 	int record_fd;
 	size_t index;
 	pid_t pid;
@@ -144,15 +89,18 @@ static int start_monitor(struct launcher *l, struct request *r, struct err *e)
 		return err_sys(e, "launch: keep the exit record");
 	if (slots_take(&l->slots, r->launch.id, is_exec, record_fd, &index, e) < 0)
 		return -1;
-	pid = fork();
-	if (pid == 0)
-		_exit(be_monitor(l, r, index));
+	o.slot = (uint32_t)index;
+	o.clears_group = !is_exec && launcher_is_unclean(l, r->launch.id);
+	memcpy(o.id, r->launch.id, sizeof o.id);
+	pid = launcher_fork_monitor(l, &o, r->fds, r->n_fds);
 	if (pid < 0) {
 		err_sys(e, "launch: fork a monitor");
 		slots_free(&l->slots, &l->slots.v[index]);
 		return -1;
 	}
 	l->slots.v[index].monitor = pid;
+	if (!is_exec)
+		launcher_clean_is_others(l, r->launch.id);
 	return 0;
 }
 
@@ -175,17 +123,32 @@ static int on_launch(struct launcher *l, struct request *r, struct err *e)
 static int on_hello(struct launcher *l, struct request *r, struct err *e)
 {
 	struct msg_hello msg = { .head = proto_head(MSG_HELLO, sizeof msg) };
+	struct stat root = { 0 };
 
 	(void)r;
 	(void)e;
 	l->has_hello = true;
-	snprintf(msg.build, sizeof msg.build, "%s", KILN_VERSION);
+	/* One that cannot be seen any more is nobody's. */
+	(void)stat(l->data_root, &root);
+	proto_build(&root, msg.build);
 	launcher_tell(l, &msg, sizeof msg, -1);
 	for (size_t i = 0; i < l->slots.n; i++) {
 		if (l->slots.v[i].in_use && l->slots.v[i].is_orphan)
 			launcher_tell_orphan(l, &l->slots.v[i], MSG_ORPHAN);
 	}
 	return 0;
+}
+
+/* Return: is it running? Whoever asks looks into its record next. */
+static bool is_running(struct launcher *l, const char *id)
+{
+	for (size_t i = 0; i < l->slots.n; i++) {
+		struct slot *s = &l->slots.v[i];
+
+		if (s->in_use && !s->is_exec && str_eq(s->id, id))
+			launcher_note_orphan(s);
+	}
+	return slots_is_running(&l->slots, id);
 }
 
 static int on_clean(struct launcher *l, struct request *r, struct err *e)
@@ -198,27 +161,50 @@ static int on_clean(struct launcher *l, struct request *r, struct err *e)
 	memset(&msg.err, 0, sizeof msg.err);
 	if (!launcher_is_group_of(msg.cgroup_path, sizeof msg.cgroup_path, msg.id))
 		err_set(&msg.err, ERR_INVALID, "clean: '%s' is no group of '%s'", msg.cgroup_path, msg.id);
-	else if (slots_is_running(&l->slots, msg.id))
+	else if (is_running(l, msg.id))
 		err_set(&msg.err, ERR_CONFLICT, "clean: container '%s' is running", msg.id);
-	else if (cgroup_remove(msg.cgroup_path, &msg.err) == 0)
-		launcher_remove_socket(l, msg.id, false);
-	launcher_tell(l, &msg, sizeof msg, -1);
+	if (msg.err.kind != ERR_NONE)
+		launcher_tell(l, &msg, sizeof msg, -1);
+	else
+		launcher_clean(l, msg.id, msg.cgroup_path, true);
 	return 0;
 }
 
 /* The next launcher can bind the name as soon as kilnd reads the end of this connection. */
-static int on_shutdown(struct launcher *l, struct request *r, struct err *e)
+void launcher_end(struct launcher *l)
 {
 	AUTO_FREE char *path = xasprintf("%s/" LAUNCHER_SOCKET_DIR "/" LAUNCHER_SOCKET_NAME, l->exec_root);
 
-	(void)r;
-	(void)e;
+	if (l->is_ending)
+		return;
 	l->is_ending = true;
+	stems_drop(&l->stems);
 	if (l->listen_fd >= 0)
 		unlink(path);
 	close_fd(&l->listen_fd);
 	launcher_drop_kilnd(l);
-	log_info("launcher: replaced, %zu monitors left", l->slots.n_in_use);
+	log_info("launcher: ending, %zu monitors left", l->slots.n_in_use);
+}
+
+static int on_shutdown(struct launcher *l, struct request *r, struct err *e)
+{
+	(void)r;
+	(void)e;
+	launcher_end(l);
+	return 0;
+}
+
+static int on_log(struct launcher *l, struct request *r, struct err *e)
+{
+	if (r->log.level > LOG_LVL_DEBUG)
+		return err_set(e, ERR_INVALID, "there is no log level %u", r->log.level);
+	if (r->log.level == l->log_level && (r->log.is_json != 0) == l->log_is_json)
+		return 0;
+	l->log_level = r->log.level;
+	l->log_is_json = r->log.is_json != 0;
+	log_set_level(l->log_level);
+	log_set_json(l->log_is_json);
+	stems_renew(&l->stems);   /* they log as the launcher did when they were forked */
 	return 0;
 }
 
@@ -232,6 +218,7 @@ static const struct {
 	[MSG_EXEC] = { false, on_launch },
 	[MSG_CLEAN] = { false, on_clean },
 	[MSG_SHUTDOWN] = { false, on_shutdown },
+	[MSG_LOG] = { false, on_log },
 };
 
 static int handle(struct launcher *l, struct request *r, struct err *e)
@@ -278,7 +265,7 @@ void launcher_accept(struct launcher *l)
 
 	if (fd < 0)
 		return;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || peer.uid != 0) {
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) < 0 || DEFENCE(PEER_IS_ROOT, peer.uid != 0, false)) {
 		log_warn("launcher: refused a connection of user %d", (int)peer.uid);
 		return;
 	}

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -47,6 +48,7 @@ struct start {
 	const char *id, *data_root, *socket_path, *cgroup_path;
 	int ours[3], theirs[3];        /* pipe ends of stdin, stdout, stderr; -1 */
 	struct launch_failure failure;
+	struct stem_namespaces ready;  /* what no plan has taken */
 };
 
 static void start_done(struct start *s)
@@ -55,6 +57,7 @@ static void start_done(struct start *s)
 		close_fd(&s->ours[i]);
 		close_fd(&s->theirs[i]);
 	}
+	stem_namespaces_close(&s->ready);
 	arena_free(s->arena);
 	s->arena = NULL;
 }
@@ -120,8 +123,9 @@ static int read_document(struct start *s, struct err *e)
 	AUTO_FREE char *text = NULL;
 	size_t n = 0;
 
-	if (lseek(s->args->spec_fd, 0, SEEK_SET) < 0 ||
-	    fd_read_all(s->args->spec_fd, LAUNCH_MAX_BYTES, &text, &n, e) < 0)
+	if (lseek(s->args->spec_fd, 0, SEEK_SET) < 0)
+		return err_sys(e, "read the document");
+	if (fd_read_all(s->args->spec_fd, LAUNCH_MAX_BYTES, &text, &n, e) < 0)
 		return err_wrap(e, "read the document");
 	if (parse_document(s, text, n, e) < 0)
 		return -1;
@@ -130,42 +134,69 @@ static int read_document(struct start *s, struct err *e)
 
 /* --- what the program needs around it -------------------------------------------------------------- */
 
-static int open_log(const struct start *s, int *ret_fd, struct err *e)
+/* The directory of the log, below the data root; made when it is missing. */
+static int open_log_dir(const struct start *s, const char *rel, int *ret_fd, struct err *e)
 {
-	const char *path = s->stdio->log_path;
-	size_t n_root = strlen(s->data_root);
-	struct open_how how = {
-		.flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY,
-		.mode = 0640,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
 	AUTO_CLOSE int root = -1;
+
+	if (path_open_dir(AT_FDCWD, s->data_root, O_PATH, &root, e) < 0)
+		return -1;
+	if (mkdirat(root, rel, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, "make the directory of the log '%s'", rel);
+	*ret_fd = (int)syscall(SYS_openat2, root, rel, &how, sizeof how);
+	return *ret_fd < 0 ? err_sys(e, "open the directory of the log '%s'", rel) : 0;
+}
+
+static int open_log(const struct start *s, int *ret_fd, struct jsonlog_rotation *ret, struct err *e)
+{
+	const char *path = s->stdio->log_path, *slash;
+	size_t n_root = strlen(s->data_root);
+	AUTO_FREE char *rel = NULL;
 
 	*ret_fd = -1;
 	if (str_is_empty(path))
 		return 0;
-	if (!str_starts(path, s->data_root) || path[n_root] != '/')
-		return err_set(e, ERR_INVALID, "stdio.logPath: '%s' is not below the data root", path);
-	if (path_open_dir(AT_FDCWD, s->data_root, O_PATH, &root, e) < 0)
+	slash = strrchr(path, '/');
+	if (!str_starts(path, s->data_root) || path[n_root] != '/' || slash <= path + n_root)
+		return err_set(e, ERR_INVALID, "stdio.logPath: '%s' is not below a directory of the data root", path);
+	if (strlen(slash + 1) >= sizeof ret->name)
+		return err_set(e, ERR_INVALID, "stdio.logPath: the name of '%s' is too long", path);
+	rel = xstrndup(path + n_root + 1, (size_t)(slash - path) - n_root - 1);
+	if (open_log_dir(s, rel, &ret->dir_fd, e) < 0)
 		return -1;
-	*ret_fd = (int)syscall(SYS_openat2, root, path + n_root + strspn(path + n_root, "/"), &how, sizeof how);
+	snprintf(ret->name, sizeof ret->name, "%s", slash + 1);
+	/* Only a directory that holds nothing else may become the monitor's root */
+	ret->max_bytes = str_ends(rel, "/logs") ? s->stdio->log_max_bytes : 0;
+	ret->max_files = s->stdio->log_max_files;
+	*ret_fd = openat(ret->dir_fd, ret->name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW, JSONLOG_MODE);
 	return *ret_fd < 0 ? err_sys(e, "open the log '%s'", path) : 0;
 }
 
 static int open_streams(const struct start *s, struct monitor *m, struct err *e)
 {
+	struct jsonlog_rotation rotation = { .dir_fd = -1 };
 	struct streams_config config = {
 		.is_tty = s->stdio->tty,
 		.has_stdin = s->stdio->open_stdin,
 		.closes_stdin = s->args->is_exec || s->stdio->stdin_once,
 		.capture_bytes = s->stdio->capture_bytes,
 		.detach_keys = str_is_empty(s->stdio->detach_keys) ? DEFAULT_DETACH_KEYS : s->stdio->detach_keys,
+		.log_attrs = str_is_empty(s->stdio->log_attrs) ? NULL : s->stdio->log_attrs,
 		/* Nobody but its clients waits for an exec: it may wait for them. */
 		.stall_ns = s->args->is_exec ? 0 : STALL_NS,
 	};
 
-	if (open_log(s, &config.log_fd, e) < 0)
+	if (open_log(s, &config.log_fd, &rotation, e) < 0) {
+		close_fd(&rotation.dir_fd);
 		return -1;
+	}
+	if (rotation.max_bytes > 0 && rotation.max_files > 0) {
+		config.log_rotation = &rotation;
+	} else {
+		close_fd(&rotation.dir_fd);
+	}
 	m->is_tty = config.is_tty;
 	m->streams = streams_new(&config);
 	return 0;
@@ -219,10 +250,15 @@ static int run_launch(struct start *s, const struct launch_stdio_fds *stdio, str
 	struct launch_plan *plan = NULL;
 	int rc;
 
+	if (a->clears_group && cgroup_remove(s->cgroup_path, e) < 0)
+		return err_wrap(e, "what is left of the last run");
 	if (launch_plan_build(s->launch, a->bind_fds, a->n_bind_fds, stdio, s->arena, &plan, e) < 0)
 		return -1;
+	launch_plan_take_ready(plan, &s->ready, s->arena);
 	memcpy(a->page->cgroup_path, s->cgroup_path, strlen(s->cgroup_path) + 1);
-	rc = launch(plan, &a->page->init, ret, &s->failure, e);
+	rc = launch(plan, &a->page->marks, NULL, ret, &s->failure, e);
+	/* The child may have shared our memory, and what a change of user makes of it depends on fs.suid_dumpable. */
+	prctl(PR_SET_DUMPABLE, 0);
 	launch_plan_done(plan);
 	return rc;
 }
@@ -245,28 +281,10 @@ static int run_join(struct start *s, const struct launch_stdio_fds *stdio, struc
 	int rc = join_plan_build(s->exec, s->args->container_pidfd, stdio, s->arena, &plan, e);
 
 	if (rc == 0)
-		rc = join(plan, &s->args->page->init, ret, &s->failure, e);
+		rc = join(plan, &s->args->page->marks, ret, &s->failure, e);
 	join_plan_done(plan);
 	if (rc < 0)
 		blame_the_end(s, e);
-	return rc;
-}
-
-static int run(struct start *s, struct launched *ret, struct err *e)
-{
-	struct launch_stdio_fds fds;
-	int rc;
-
-	if (make_stdio(s, e) < 0)
-		return -1;
-	fds = (struct launch_stdio_fds){ .in = s->theirs[0], .out = s->theirs[1], .err = s->theirs[2] };
-	rc = s->exec ? run_join(s, s->stdio->tty ? NULL : &fds, ret, e) :
-		       run_launch(s, s->stdio->tty ? NULL : &fds, ret, e);
-	if (rc < 0) {
-		/* Nothing is left that the launcher could inherit or would have to remove. */
-		s->args->page->init = 0;
-		s->args->page->cgroup_path[0] = '\0';
-	}
 	return rc;
 }
 
@@ -283,6 +301,27 @@ static void hold_stdio(const struct start *s, const struct monitor *m)
 		log_warn("monitor: tell the launcher: %s, going on", strerror(errno));
 }
 
+static int run(struct start *s, const struct monitor *m, struct launched *ret, struct err *e)
+{
+	struct launch_stdio_fds fds;
+	int rc;
+
+	if (make_stdio(s, e) < 0)
+		return -1;
+	/* Before there is a program that could miss them. A terminal is made by the program's first process. */
+	if (!m->is_tty)
+		hold_stdio(s, m);
+	fds = (struct launch_stdio_fds){ .in = s->theirs[0], .out = s->theirs[1], .err = s->theirs[2] };
+	rc = s->exec ? run_join(s, s->stdio->tty ? NULL : &fds, ret, e) :
+		       run_launch(s, s->stdio->tty ? NULL : &fds, ret, e);
+	if (rc < 0) {
+		/* Nothing is left that the launcher could inherit or would have to remove. */
+		s->args->page->marks.init = 0;
+		s->args->page->cgroup_path[0] = '\0';
+	}
+	return rc;
+}
+
 static void settle(struct start *s, struct monitor *m, struct launched *l)
 {
 	struct err e = { 0 };
@@ -294,9 +333,10 @@ static void settle(struct start *s, struct monitor *m, struct launched *l)
 		cgroup_keep_counter(m->cgroup);
 	if (exitrec_start(&m->record, m->pid, &e) < 0 || exitrec_write(m->record_fd, &m->record, &e) < 0)
 		log_warn("monitor: %s, going on", e.msg);
-	if (m->is_tty)
+	if (m->is_tty) {
 		s->ours[1] = TAKE_FD(l->pty_fd);
-	hold_stdio(s, m);
+		hold_stdio(s, m);
+	}
 	m->news |= NEWS_STARTED;
 	monitor_send_news(m);
 	if (s->exec && s->exec->timeout_ms > 0)
@@ -340,7 +380,7 @@ static int start_program(struct start *s, struct monitor *m, struct err *e)
 	monitor_read_kilnd(m);
 	if (m->is_exec && !is_awaited(m))
 		return err_set(e, ERR_CONFLICT, "kilnd went away before the start");
-	if (run(s, &launched, e) < 0)
+	if (run(s, m, &launched, e) < 0)
 		return -1;
 	settle(s, m, &launched);
 	return 0;
@@ -357,24 +397,31 @@ static void monitor_init(struct monitor *m, const struct monitor_args *a)
 		.report_due_ns = MONITOR_NEVER, .stop_due_ns = MONITOR_NEVER, .close_due_ns = MONITOR_NEVER,
 	};
 	snprintf(m->id, sizeof m->id, "%s", a->id);
-	a->page->init = 0;   /* touched: the kernel's write at clone must not have to fault */
+	a->page->marks.init = 0;   /* touched: the kernel's write at clone must not have to fault */
 	fd_set_nonblock(m->control_fd, true);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);   /* of systemd, which stops the scope: the program is asked to end, we tell its end */
 	prctl(PR_SET_NAME, "kiln-monitor");
 	log_field("id", m->id);
 }
 
-/* Between the program's start and its first byte. */
+/* Between the program's start and its first byte. Who rotates a log sees nothing of the machine but that log's directory. */
 static int give_up_power(struct monitor *m, struct err *e)
 {
+	int log_dir = streams_log_dir(m->streams);
+
 	malloc_trim(0);
-	return confine(m->kill_due_ns == MONITOR_NEVER ? 0 : m->pid, m->pidfd, e);
+	if (log_dir >= 0 && (fchdir(log_dir) < 0 || chroot(".") < 0))
+		return err_sys(e, "monitor: enter the log's directory");
+	return confine(&(struct confine_needs){ .kills = m->kill_due_ns == MONITOR_NEVER ? 0 : m->pid, .pidfd = m->pidfd,
+						.makes_files = log_dir >= 0 }, e);
 }
 
 int monitor_main(const struct monitor_args *args)
 {
 	struct monitor m;
-	struct start s = { .args = args, .arena = arena_new(), .ours = { -1, -1, -1 }, .theirs = { -1, -1, -1 } };
+	struct start s = { .args = args, .arena = arena_new(), .ours = { -1, -1, -1 }, .theirs = { -1, -1, -1 },
+			   .ready = args->ready };
 	int spec_fd = args->spec_fd;
 	struct err e = { 0 };
 

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "runtime/slots.h"
+#include "runtime/stem.h"
 
 /* What the launcher hands to the forked child, which owns all of it; every other descriptor is closed. */
 struct monitor_args {
@@ -27,6 +28,8 @@ struct monitor_args {
 	int poke_fd;              /* write end: a slot's index (uint32_t) tells the launcher to look at it */
 	uint32_t slot_index;
 	struct slot_page *page;
+	bool clears_group;        /* launch: the group of the run before is not gone yet */
+	struct stem_namespaces ready;   /* launch: fresh ones that a stem has brought */
 };
 
 /**

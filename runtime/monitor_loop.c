@@ -209,9 +209,10 @@ void monitor_loop(struct monitor *m)
 		if (!is_relaxed)
 			due_ns = earlier(due_ns, now_ns + RELAX_NS);
 		n_ready = wait_for_events(set, n, now_ns, due_ns);
-		if (n_ready > 0)
+		/* Also when nothing is ready: streams have clients whose time is up. */
+		if (n_ready >= 0)
 			act(m, set);
-		else if (!is_relaxed)
+		if (n_ready == 0 && !is_relaxed)
 			relax(m);
 		is_relaxed = n_ready == 0;
 		now_ns = clock_mono_ns();

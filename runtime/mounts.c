@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/mounts.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "base/str.h"
@@ -20,6 +22,7 @@ struct op_list {
 	struct arena *arena;
 	struct mount_op *v;
 	size_t n, max;
+	const char *group; /* whose directories are shown as control groups; NULL: the namespace's roots */
 };
 
 static struct mount_op *op_add(struct op_list *l, enum mount_kind kind, const char *target)
@@ -58,7 +61,24 @@ static const struct mount_option options[] = {
 	{ "noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME },
 	{ "strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME },
 	{ "atime", 0, MOUNT_ATTR__ATIME },
+	/* the kernel's own way, which is relatime */
+	{ "norelatime", 0, 0 },
+	{ "nostrictatime", 0, 0 },
 };
+
+/* Of the file system, not of a mount of it: a bind cannot change them, and the kernel passes over them there, as we do. */
+static const char *const fs_options[] = { "sync", "async", "dirsync", "mand", "nomand", "lazytime", "nolazytime" };
+
+/* What no file system that we make has, or what only the kernel's log shows. */
+static const char *const passed_over[] = { "silent", "loud", "acl", "noacl", "iversion", "noiversion" };
+
+static bool is_among(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(names[i], name))
+			return true;
+	return false;
+}
 
 static const struct {
 	const char *name;
@@ -84,6 +104,32 @@ int mounts_propagation(const char *name, uint64_t *ret, bool *ret_is_recursive)
 	return -1;
 }
 
+const char *mounts_option_name(size_t i)
+{
+	static const char *const single[] = { "bind", "rbind", "idmap", "ridmap", "tmpcopyup" };
+	static char name[32];
+
+	if (i < ARRAY_SIZE(single))
+		return single[i];
+	i -= ARRAY_SIZE(single);
+	if (i < ARRAY_SIZE(fs_options))
+		return fs_options[i];
+	i -= ARRAY_SIZE(fs_options);
+	if (i < ARRAY_SIZE(passed_over))
+		return passed_over[i];
+	i -= ARRAY_SIZE(passed_over);
+	/* each also with r in front, where it holds for what is mounted below, too; "defaults" comes first */
+	if (i < 2 * ARRAY_SIZE(options) - 1) {
+		snprintf(name, sizeof(name), "%s%s", i >= ARRAY_SIZE(options) ? "r" : "", options[i < ARRAY_SIZE(options) ? i : i - ARRAY_SIZE(options) + 1].name);
+		return name;
+	}
+	i -= 2 * ARRAY_SIZE(options) - 1;
+	if (i >= 2 * ARRAY_SIZE(propagations))
+		return NULL;
+	snprintf(name, sizeof(name), "%s%s", i % 2 != 0 ? "r" : "", propagations[i / 2].name);
+	return name;
+}
+
 /* A later option wins, so what it sets is no longer cleared, and the other way round. */
 static bool option_apply(struct mount_op *op, const char *name)
 {
@@ -99,27 +145,22 @@ static bool option_apply(struct mount_op *op, const char *name)
 	return false;
 }
 
-/*
- * "rro": read-only with all that is mounted below. Kiln's binds take their options recursively anyway when they
- * are recursive: the specification's "rbind","ro" would leave what is mounted below writable.
- */
+/* "rro": read-only with all that is mounted below; "ro" is about the topmost mount. */
 static bool option_apply_recursive(struct mount_op *op, const char *name)
 {
-	return name[0] == 'r' && option_apply(op, name + 1);
+	struct mount_op below = { .attr_set = op->below_set, .attr_clr = op->below_clr };
+
+	if (name[0] != 'r' || !option_apply(op, name + 1) || !option_apply(&below, name + 1))
+		return false;
+	op->below_set = below.attr_set;
+	op->below_clr = below.attr_clr;
+	return true;
 }
 
 /* Options that are neither flags of the mount nor the file system's own. */
 static const char *const refused_options[] = {
-	"remount", "tmpcopyup", "copy-symlink", "idmap", "ridmap", "mand", "lazytime", "nolazytime",
+	"remount", "copy-symlink",
 };
-
-static bool option_is_refused(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(refused_options); i++)
-		if (str_eq(name, refused_options[i]))
-			return true;
-	return false;
-}
 
 /* What no table knows is the file system's business: "size=64m", "newinstance" */
 static void option_to_param(struct mount_op *op, struct mount_param *p, const char *text,
@@ -129,6 +170,7 @@ static void option_to_param(struct mount_op *op, struct mount_param *p, const ch
 
 	p->key = eq != NULL ? arena_strndup(arena, text, (size_t)(eq - text)) : text;
 	p->value = eq != NULL ? eq + 1 : NULL;
+	op->has_mode = op->has_mode || str_eq(p->key, "mode");
 	op->n_params++;
 }
 
@@ -144,10 +186,27 @@ static int options_plan(struct mount_op *op, const struct oci_mount *m, struct a
 
 		if (str_eq(o, "bind") || str_eq(o, "rbind") || o[0] == '\0')
 			continue;
-		if (option_is_refused(o))
+		if (is_among(refused_options, ARRAY_SIZE(refused_options), o))
 			return err_set(e, ERR_UNSUPPORTED, "option '%s' is not supported", o);
-		if (option_apply(op, o) || (op->kind == MOUNT_BIND && option_apply_recursive(op, o)))
+		if (option_apply(op, o) || is_among(passed_over, ARRAY_SIZE(passed_over), o))
 			continue;
+		/* below a file system that is new there is nothing */
+		if (op->kind == MOUNT_BIND ? option_apply_recursive(op, o) : o[0] == 'r' && option_apply(op, o + 1))
+			continue;
+		if (op->kind == MOUNT_BIND && is_among(fs_options, ARRAY_SIZE(fs_options), o))
+			continue;
+		if (str_eq(o, "idmap") || str_eq(o, "ridmap")) {
+			if (m->n_uid_mappings == 0)
+				return err_set(e, ERR_INVALID, "option '%s' needs uidMappings and gidMappings", o);
+			op->maps_below = o[0] == 'r';
+			continue;
+		}
+		if (str_eq(o, "tmpcopyup")) {
+			if (!str_eq(m->type, "tmpfs") || op->kind == MOUNT_BIND)
+				return err_set(e, ERR_INVALID, "option 'tmpcopyup' is for a tmpfs");
+			op->copies_up = true;
+			continue;
+		}
 		if (mounts_propagation(o, &op->propagation, &is_recursive) == 0)
 			continue;
 		if (op->kind == MOUNT_BIND)
@@ -218,7 +277,25 @@ static int check_type(const struct oci_mount *m, struct err *e)
 	return err_set(e, ERR_UNSUPPORTED, "type '%s' is not supported", m->type);
 }
 
-/* v1: a small tmpfs with a mount of each hierarchy, as the namespace shows it, and a link for each controller. */
+/*
+ * What is seen of one hierarchy: all of it as the container's own namespace shows it, or, in the namespace of the
+ * host, no more than the container's group.
+ */
+static struct mount_op *hierarchy_plan(struct op_list *l, const char *target, const struct cgroup_v1 *h, uint64_t attr)
+{
+	struct mount_op *op = op_add(l, l->group != NULL ? MOUNT_BIND : MOUNT_FS, target);
+
+	op->attr_set = attr;
+	if (l->group != NULL) {
+		op->source = arena_printf(l->arena, "%s%s", h->mount, l->group);
+		op->is_group = true;
+	} else {
+		op->type = op->source = "cgroup";
+	}
+	return op;
+}
+
+/* v1: a small tmpfs with a mount of each hierarchy, and a link for each controller. */
 static void cgroup_v1_plan(struct op_list *l, struct mount_op *top,
 			   const struct cgroup_layout *layout)
 {
@@ -235,10 +312,8 @@ static void cgroup_v1_plan(struct op_list *l, struct mount_op *top,
 		struct mount_param *params =
 			arena_new_array(l->arena, struct mount_param, strlen(list) + 1);
 		struct mount_op *op =
-			op_add(l, MOUNT_FS, arena_printf(l->arena, "%s/%s", top->target, h->name));
+			hierarchy_plan(l, arena_printf(l->arena, "%s/%s", top->target, h->name), h, attr);
 
-		op->type = op->source = "cgroup";
-		op->attr_set = attr;
 		op->params = params;
 		for (char *c; (c = strsep(&list, ",")) != NULL; op->n_params++) {
 			params[op->n_params].key = c;
@@ -263,6 +338,14 @@ static void cgroup_plan(struct op_list *l, struct mount_op *op, const struct cgr
 	op->type = op->source = "cgroup2";
 }
 
+/* config.md#mounts: one of an old configuration is relative to the root. Return: owned */
+static char *clean_destination(const struct oci_mount *m)
+{
+	AUTO_FREE char *full = path_join("/", m->destination);
+
+	return path_clean(full);
+}
+
 static int mount_plan(struct op_list *l, const struct oci_mount *m,
 		      const struct cgroup_layout *layout, struct err *e)
 {
@@ -270,11 +353,9 @@ static int mount_plan(struct op_list *l, const struct oci_mount *m,
 	struct mount_op *op;
 	bool is_cgroup = str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2");
 
-	if (m->destination == NULL || m->destination[0] != '/')
-		return err_set(e, ERR_INVALID, "destination is not an absolute path");
-	if (m->n_uid_mappings != 0 || m->n_gid_mappings != 0)
-		return err_set(e, ERR_UNSUPPORTED, "uidMappings and gidMappings are not supported");
-	clean = path_clean(m->destination);
+	if (str_is_empty(m->destination))
+		return err_set(e, ERR_INVALID, "destination: it is empty");
+	clean = clean_destination(m);
 	if (str_eq(clean, "/"))
 		return err_set(e, ERR_INVALID, "destination is the root");
 
@@ -283,11 +364,16 @@ static int mount_plan(struct op_list *l, const struct oci_mount *m,
 	op->source = !str_is_empty(m->source) ? m->source : op->type;
 	op->is_recursive =
 		op->kind == MOUNT_BIND && (str_eq(m->type, "rbind") || has_option(m, "rbind"));
+	op->map = (struct idmap){ m->uid_mappings, m->gid_mappings, m->n_uid_mappings, m->n_gid_mappings };
+	if (idmap_check(&op->map, e) < 0)
+		return -1;
+	if (op->map.n_uids != 0 && op->kind != MOUNT_BIND)
+		return err_set(e, ERR_UNSUPPORTED, "uidMappings and gidMappings: only binds can be mapped");
 	if (op->kind == MOUNT_BIND && str_is_empty(m->source))
 		return err_set(e, ERR_INVALID, "a bind needs a source");
 	if (op->kind == MOUNT_FS && !is_cgroup && check_type(m, e) < 0)
 		return -1;
-	if (options_plan(op, m, l->arena, e) < 0 || check_proc(op, m, e) < 0)
+	if (options_plan(op, m, l->arena, e) < 0 || DEFENCE(PROC_PLACES, check_proc(op, m, e), 0) < 0)
 		return -1;
 	if (is_cgroup && op->kind == MOUNT_FS)
 		cgroup_plan(l, op, layout);
@@ -390,14 +476,39 @@ static int device_plan(struct op_list *l, const struct oci_device *d, struct err
 	return 0;
 }
 
+/* Nobody makes a device in a user namespace: the host's own of that name is bound, when it is the same. */
+static void bind_devices(struct op_list *l, size_t from)
+{
+	for (size_t i = from; i < l->n; i++) {
+		struct mount_op *op = &l->v[i];
+
+		if (op->kind != MOUNT_DEVICE || S_ISFIFO(op->mode))
+			continue;
+		op->kind = MOUNT_BIND;
+		op->target = op->source = arena_printf(l->arena, "%s/%s", op->target, op->name);
+		op->is_device = true;
+	}
+}
+
+static bool has_namespace(const struct oci_linux *lin, const char *type)
+{
+	for (size_t i = 0; lin != NULL && i < lin->n_namespaces; i++)
+		if (str_eq(lin->namespaces[i].type, type))
+			return true;
+	return false;
+}
+
 static int devices_plan(struct op_list *l, const struct oci_config *config, struct err *e)
 {
 	const struct oci_linux *lin = config->linux_;
+	size_t from = l->n;
 
 	default_devices_plan(l);
 	for (size_t i = 0; lin != NULL && i < lin->n_devices; i++)
 		if (device_plan(l, &lin->devices[i], e) < 0)
 			return err_wrap(e, "linux.devices[%zu]", i);
+	if (has_namespace(lin, "user"))
+		bind_devices(l, from);
 	return 0;
 }
 
@@ -418,17 +529,22 @@ static int paths_plan(struct op_list *l, const struct str_list *paths, enum moun
 static size_t count_ops(const struct oci_config *config, const struct cgroup_layout *layout)
 {
 	const struct oci_linux *lin = config->linux_;
-	size_t n = config->n_mounts + ARRAY_SIZE(default_devices) + ARRAY_SIZE(default_links),
-	       per_cgroup = 1;
+	size_t n = config->n_mounts, per_cgroup = 1, n_dev = 0;
 
 	for (size_t i = 0; i < layout->n_v1; i++)
 		per_cgroup += 2 + strlen(layout->v1[i].controllers);
-	for (size_t i = 0; i < config->n_mounts; i++)
-		if (str_eq(config->mounts[i].type, "cgroup") ||
-		    str_eq(config->mounts[i].type, "cgroup2"))
+	for (size_t i = 0; i < config->n_mounts; i++) {
+		const struct oci_mount *m = &config->mounts[i];
+		AUTO_FREE char *clean = str_is_empty(m->destination) ? NULL : clean_destination(m);
+
+		if (str_eq(m->type, "cgroup") || str_eq(m->type, "cgroup2"))
 			n += per_cgroup;
+		n_dev += str_eq(clean, "/dev");
+	}
+	/* Each file system on /dev has all of them. */
+	n += (n_dev > 0 ? n_dev : 1) * (ARRAY_SIZE(default_devices) + ARRAY_SIZE(default_links) + (lin != NULL ? lin->n_devices : 0));
 	if (lin != NULL)
-		n += lin->n_devices + lin->masked_paths.n + lin->readonly_paths.n;
+		n += lin->masked_paths.n + lin->readonly_paths.n;
 	return n;
 }
 
@@ -452,11 +568,14 @@ static int all_mounts_plan(struct op_list *l, const struct oci_config *config,
 	return has_dev ? 0 : devices_plan(l, config, e);
 }
 
-int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout,
+int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout, const char *group,
 		struct arena *arena, struct mount_op **ret, size_t *ret_n, struct err *e)
 {
 	const struct oci_linux *lin = config->linux_;
 	struct op_list l = { .arena = arena };
+
+	if (!has_namespace(lin, "cgroup"))
+		l.group = group != NULL ? group : "";
 
 	l.max = count_ops(config, layout);
 	if (l.max > MOUNTS_MAX + 256)

@@ -24,18 +24,19 @@ struct strbuf;
  * mounts_plan() - The operations that a configuration asks for
  * @config:  borrows; must live as long as the operations
  * @layout:  borrows; what a mount of type cgroup becomes
+ * @group:   borrows; the container's control group, which is what a container in the host's cgroup namespace sees of v1
  * @ret:     array of @ret_n in @arena; binds are not open yet
  * @e:       ERR_INVALID with the index of the mount; ERR_UNSUPPORTED an option or type, by name
  *
  * Spec: runtime-spec config.md#mounts, config-linux.md#devices #default-devices #masked-paths #readonly-paths
  * Return: 0, or -1 with @e set
  */
-int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout,
+int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout, const char *group,
 		struct arena *arena, struct mount_op **ret, size_t *ret_n, struct err *e);
 
 /* Where the sources of binds may come from. */
 struct mount_sources {
-	int *bind_fds; /* "fd:N"; an entry is set to -1 when an operation has taken it */
+	int *bind_fds; /* "fd:N", "fd:N:/path"; an entry is set to -1 when an operation has taken it */
 	size_t n_bind_fds;
 	const char *data_root; /* absolute paths must lie below; NULL: any path of the host, for a bundle */
 	const char *bundle_dir; /* what relative sources are relative to; NULL: they are refused */
@@ -67,3 +68,9 @@ void mounts_print(const struct mount_op *ops, size_t n, struct strbuf *out);
  * Return: 0, or -1 when it is no such name
  */
 int mounts_propagation(const char *name, uint64_t *ret, bool *ret_is_recursive);
+
+/**
+ * mounts_option_name() - The @i-th option of a mount that is not the file system's own
+ * Return: a string that the next call overwrites, NULL behind the last
+ */
+const char *mounts_option_name(size_t i);

@@ -19,12 +19,15 @@
 
 static int take_fd(struct mount_op *op, const struct mount_sources *src, struct err *e)
 {
+	const char *number = op->source + strlen("fd:"), *inside = strchr(number, ':');
+	AUTO_FREE char *text = xstrndup(number, inside != NULL ? (size_t)(inside - number) : strlen(number));
 	uint64_t n;
 
-	if (!str_to_u64(op->source + strlen("fd:"), &n) || n >= src->n_bind_fds)
+	if (!str_to_u64(text, &n) || n >= src->n_bind_fds || (inside != NULL && inside[1] != '/'))
 		return err_set(e, ERR_INVALID, "source '%s' names no descriptor", op->source);
 	if (src->bind_fds[n] < 0)
 		return err_set(e, ERR_INVALID, "source '%s' is used twice", op->source);
+	op->inside = inside != NULL ? inside + 1 : NULL;
 	op->fd = TAKE_FD(src->bind_fds[n]);
 	return 0;
 }
@@ -72,8 +75,9 @@ static int open_path(struct mount_op *op, const struct mount_sources *src, struc
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
 			 (op->is_recursive ? AT_RECURSIVE : 0);
 	AUTO_CLOSE int fd = -1;
-	int done = src->data_root != NULL ? open_below(src->data_root, op->source, &fd, e)
-					  : open_host(src->bundle_dir, op->source, &fd, e);
+	bool is_checked = src->data_root != NULL && !op->is_group;
+	int done = is_checked ? open_below(src->data_root, op->source, &fd, e) :
+				open_host(src->bundle_dir, op->source, &fd, e);
 
 	if (done < 0)
 		return -1;
@@ -83,21 +87,26 @@ static int open_path(struct mount_op *op, const struct mount_sources *src, struc
 	return 0;
 }
 
-static int set_options(struct mount_op *op, struct err *e)
+static int set_attr(const struct mount_op *op, struct mount_attr attr, unsigned flags, struct err *e)
 {
-	struct mount_attr attr = {
-		.attr_set = op->attr_set,
-		.attr_clr = op->attr_clr,
-		.propagation = op->propagation != 0 ? op->propagation : MS_PRIVATE,
-	};
-	unsigned flags = AT_EMPTY_PATH | (op->is_recursive ? AT_RECURSIVE : 0);
-
 	/* the kernel wants all of the access time modes cleared when one of them is set */
 	if ((attr.attr_set & MOUNT_ATTR__ATIME) != 0)
 		attr.attr_clr |= MOUNT_ATTR__ATIME;
-	if (mount_setattr(op->fd, "", flags, &attr, sizeof(attr)) < 0)
+	if (mount_setattr(op->fd, "", AT_EMPTY_PATH | flags, &attr, sizeof(attr)) < 0)
 		return err_sys(e, "set the options of '%s'", op->source);
 	return 0;
+}
+
+static int set_options(const struct mount_op *op, struct err *e)
+{
+	struct mount_attr all = { .attr_set = op->below_set,
+				  .attr_clr = op->below_clr,
+				  .propagation = op->propagation != 0 ? op->propagation : MS_PRIVATE };
+	struct mount_attr top = { .attr_set = op->attr_set, .attr_clr = op->attr_clr };
+
+	if (set_attr(op, all, op->is_recursive ? AT_RECURSIVE : 0, e) < 0)
+		return -1;
+	return (top.attr_set | top.attr_clr) != 0 ? set_attr(op, top, 0, e) : 0;
 }
 
 static int open_bind(struct mount_op *op, const struct mount_sources *src, struct err *e)
@@ -107,9 +116,18 @@ static int open_bind(struct mount_op *op, const struct mount_sources *src, struc
 
 	if (done < 0)
 		return -1;
+	/* a process, whose mount namespace only the child enters: a directory there, or it is refused */
+	if (op->inside != NULL) {
+		op->is_dir = true;
+		return 0;
+	}
 	if (fstat(op->fd, &st) < 0)
 		return err_sys(e, "look at source '%s'", op->source);
 	op->is_dir = S_ISDIR(st.st_mode);
+	if (op->is_device && ((st.st_mode & S_IFMT) != (op->mode & S_IFMT) || st.st_rdev != op->rdev))
+		return err_set(e, ERR_CONFLICT, "the host's '%s' is another device, and a user namespace has the host's", op->source);
+	if (op->map.n_uids != 0 && idmap_mount(&op->map, op->fd, op->maps_below ? AT_RECURSIVE : 0, e) < 0)
+		return -1;
 	return set_options(op, e);
 }
 

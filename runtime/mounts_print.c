@@ -38,14 +38,20 @@ static const char *propagation_name(uint64_t flag)
 	}
 }
 
-static void print_attributes(const struct mount_op *op, struct strbuf *out)
+static void print_flags(uint64_t set, uint64_t clr, const char *prefix, struct strbuf *out)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(attributes); i++) {
-		if ((op->attr_set & attributes[i].flag) != 0)
-			strbuf_addf(out, " %s", attributes[i].name);
-		else if ((op->attr_clr & attributes[i].flag) != 0 && attributes[i].cleared != NULL)
-			strbuf_addf(out, " %s", attributes[i].cleared);
+		if ((set & attributes[i].flag) != 0)
+			strbuf_addf(out, " %s%s", prefix, attributes[i].name);
+		else if ((clr & attributes[i].flag) != 0 && attributes[i].cleared != NULL)
+			strbuf_addf(out, " %s%s", prefix, attributes[i].cleared);
 	}
+}
+
+static void print_attributes(const struct mount_op *op, struct strbuf *out)
+{
+	print_flags(op->attr_set, op->attr_clr, "", out);
+	print_flags(op->below_set, op->below_clr, "r", out);
 	if (propagation_name(op->propagation) != NULL)
 		strbuf_addf(out, " %s", propagation_name(op->propagation));
 }
@@ -59,6 +65,8 @@ static void print_fs(const struct mount_op *op, struct strbuf *out)
 		if (op->params[i].value != NULL)
 			strbuf_addf(out, "=%s", op->params[i].value);
 	}
+	if (op->copies_up)
+		strbuf_adds(out, ", with a copy of what is there");
 }
 
 static void print_device(const struct mount_op *op, struct strbuf *out)

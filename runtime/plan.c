@@ -16,54 +16,12 @@
 #include "oci/launch.h"
 #include "oci/sysctl.h"
 #include "runtime/mounts.h"
+#include "runtime/namespaces.h"
 #include "runtime/plan_parts.h"
+#include "runtime/stem.h"
+#include "runtime/userns.h"
 
 #define OPTIONS_MAX 4096 /* mount(2) copies one page */
-
-/* --- namespaces ---------------------------------------------------------------------------------------------- */
-
-static const struct {
-	const char *type;
-	uint64_t flag;
-} namespaces[] = {
-	{ "pid", CLONE_NEWPID }, { "network", CLONE_NEWNET }, { "mount", CLONE_NEWNS },
-	{ "ipc", CLONE_NEWIPC }, { "uts", CLONE_NEWUTS },     { "cgroup", CLONE_NEWCGROUP },
-};
-
-static int namespace_plan(const struct oci_namespace *ns, uint64_t *flags, struct err *e)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++) {
-		if (!str_eq(ns->type, namespaces[i].type))
-			continue;
-		if (!str_is_empty(ns->path))
-			return err_set(e, ERR_UNSUPPORTED,
-				       "joining a %s namespace by path is not supported", ns->type);
-		if ((*flags & namespaces[i].flag) != 0)
-			return err_set(e, ERR_INVALID, "'%s' comes twice", ns->type);
-		*flags |= namespaces[i].flag;
-		return 0;
-	}
-	return err_set(e, ERR_UNSUPPORTED, "type '%s' is not supported", ns->type);
-}
-
-static int namespaces_plan(const struct oci_linux *lin, bool is_v2, struct launch_plan_stages *s,
-			   struct err *e)
-{
-	for (size_t i = 0; i < lin->n_namespaces; i++)
-		if (namespace_plan(&lin->namespaces[i], &s->clone_flags, e) < 0)
-			return err_wrap(e, "linux.namespaces[%zu]", i);
-	if ((s->clone_flags & CLONE_NEWNS) == 0)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "linux.namespaces: a container without a mount namespace is not supported");
-	/* always, whatever the document says: the host's groups are nobody's business in there */
-	s->clone_flags |= CLONE_NEWCGROUP;
-	if (!is_v2) {
-		s->clone_flags &= ~(uint64_t)CLONE_NEWCGROUP;
-		s->unshares_cgroup = true;
-	}
-	s->brings_lo_up = (s->clone_flags & CLONE_NEWNET) != 0;
-	return 0;
-}
 
 /* --- host ------------------------------------------------------------------------------------------------------ */
 
@@ -221,25 +179,28 @@ static bool is_given(const struct json_raw *raw)
 	return raw->text != NULL && !str_eq(raw->text, "null") && !str_eq(raw->text, "{}");
 }
 
-static int refuse(const struct oci_config *c, struct err *e)
+static bool has_hooks(const struct oci_hooks *h)
 {
+	return h != NULL && h->n_prestart + h->n_create_runtime + h->n_create_container + h->n_start_container + h->n_poststart + h->n_poststop != 0;
+}
+
+static int refuse(const struct launch_spec *spec, struct err *e)
+{
+	const struct oci_config *c = spec->config;
 	const struct oci_linux *l = c->linux_;
 
 	if (l == NULL)
 		return err_set(e, ERR_INVALID, "linux: it is missing");
-	if (is_given(&c->hooks))
+	/* kilnd has no use for them; who launches a bundle gives them with launch_plan_extend() */
+	if (spec->data_root != NULL && has_hooks(c->hooks))
 		return err_set(e, ERR_UNSUPPORTED, "hooks are not supported");
-	if (l->n_uid_mappings != 0 || l->n_gid_mappings != 0)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "linux.uidMappings and linux.gidMappings are not supported");
+	/* Its overlay would be looked for by the container's root, who may not enter our directories */
+	if (spec->data_root != NULL && (l->n_uid_mappings != 0 || l->n_gid_mappings != 0))
+		return err_set(e, ERR_UNSUPPORTED, "linux.uidMappings and linux.gidMappings are not supported");
 	if (!str_is_empty(l->mount_label))
 		return err_set(e, ERR_UNSUPPORTED, "linux.mountLabel is not supported");
 	if (is_given(&l->intel_rdt))
 		return err_set(e, ERR_UNSUPPORTED, "linux.intelRdt is not supported");
-	if (is_given(&l->personality))
-		return err_set(e, ERR_UNSUPPORTED, "linux.personality is not supported");
-	if (is_given(&l->time_offsets))
-		return err_set(e, ERR_UNSUPPORTED, "linux.timeOffsets is not supported");
 	if (is_given(&l->net_devices))
 		return err_set(e, ERR_UNSUPPORTED, "linux.netDevices is not supported");
 	return 0;
@@ -254,7 +215,9 @@ static int process_part(const struct launch_spec *spec, const struct launch_stdi
 		.groups = &spec->groups,
 		.seccomp_profile = spec->seccomp_profile,
 		.oci_seccomp = spec->config->linux_->seccomp,
+		.lin = spec->config->linux_,
 		.data_root = spec->data_root,
+		.filters_dir = spec->filters_dir,
 		.stdio = spec->stdio,
 		.fds = stdio,
 		.wants_init = spec->init,
@@ -274,13 +237,13 @@ static int plan_make(const struct launch_spec *spec, const struct launch_stdio_f
 	s->root.tree_fd = -1;
 	if (spec->config == NULL)
 		return err_set(e, ERR_INVALID, "config: it is missing");
-	if (refuse(spec->config, e) < 0 ||
-	    namespaces_plan(spec->config->linux_, layout->is_v2, s, e) < 0 ||
+	if (refuse(spec, e) < 0 ||
+	    namespaces_plan(spec->config->linux_, layout->is_v2, a, s, e) < 0 || userns_plan(spec->config->linux_, s, e) < 0 ||
 	    host_plan(spec->config, a, s, e) < 0 || root_plan_make(spec, a, &s->root, e) < 0)
 		return -1;
-	if (mounts_plan(spec->config, layout, a, &s->ops, &s->n_ops, e) < 0)
+	if (mounts_plan(spec->config, layout, spec->cgroup_path, a, &s->ops, &s->n_ops, e) < 0)
 		return -1;
-	return process_part(spec, stdio, a, &s->process, e);
+	return process_part(spec, stdio, a, &s->process, e) < 0 ? -1 : userns_check_process(s, e);
 }
 
 static int plan_open(const struct launch_spec *spec, struct launch_plan *plan, struct err *e)
@@ -293,13 +256,20 @@ static int plan_open(const struct launch_spec *spec, struct launch_plan *plan, s
 		.bundle_dir = spec->data_root == NULL ? spec->container_dir : NULL,
 	};
 
-	if (root_open(spec, &s->root, e) < 0 || mounts_open(s->ops, s->n_ops, &sources, e) < 0)
+	if (root_open(spec, &s->root, e) < 0 || namespaces_open(s, plan->bind_fds, plan->n_bind_fds, e) < 0)
+		return -1;
+	if (!str_is_empty(spec->cgroup_root) && cgroup_make_above(spec->cgroup_path, spec->cgroup_root, e) < 0)
+		return -1;
+	if (cgroup_give_real_time(spec->cgroup_path, spec->rt_period_usec, spec->rt_runtime_usec, e) < 0)
 		return -1;
 	if (cgroup_create(spec->cgroup_path, spec->config->linux_->resources, &plan->cgroup, e) < 0)
 		return -1;
 	plan->cgroup_path = spec->cgroup_path;
+	if (!str_is_empty(spec->cgroup_owner) && cgroup_mark(spec->cgroup_path, spec->cgroup_owner, e) < 0)
+		return -1;
 	s->n_cgroup_fds = cgroup_join_fds(plan->cgroup, &s->cgroup_fds);
-	return 0;
+	/* Last: the group's own directories may be among them */
+	return mounts_open(s->ops, s->n_ops, &sources, e);
 }
 
 static struct launch_plan *plan_new(const int *bind_fds, size_t n, struct arena *a)
@@ -341,6 +311,20 @@ int launch_plan_make(const struct launch_spec *spec, const struct launch_stdio_f
 	return 0;
 }
 
+void launch_plan_take_ready(struct launch_plan *plan, struct stem_namespaces *ready, struct arena *arena)
+{
+	stem_namespaces_use(ready, &plan->stages, arena);
+}
+
+void launch_plan_extend(struct launch_plan *plan, const struct launch_extras *extras)
+{
+	plan->stages.root.no_pivot = extras->no_pivot;
+	plan->stages.asks_hooks = extras->asks_hooks;
+	if (extras->hooks != NULL)
+		plan->stages.hooks = *extras->hooks;
+	process_plan_extend(&plan->stages.process, extras);
+}
+
 void launch_plan_done(struct launch_plan *plan)
 {
 	if (plan == NULL)
@@ -348,6 +332,7 @@ void launch_plan_done(struct launch_plan *plan)
 	for (size_t i = 0; i < plan->n_bind_fds; i++)
 		close_fd(&plan->bind_fds[i]);
 	mounts_close(plan->stages.ops, plan->stages.n_ops);
+	namespaces_close(&plan->stages);
 	close_fd(&plan->stages.root.tree_fd);
 	if (plan->cgroup == NULL)
 		return;

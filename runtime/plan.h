@@ -15,6 +15,8 @@
 #include "base/arena.h"
 #include "base/err.h"
 
+struct cgroup_below;
+struct hook_plan;
 struct cgroup_layout;
 struct launch_spec;
 struct launch_plan;
@@ -28,7 +30,7 @@ struct launch_stdio_fds {
 /**
  * launch_plan_build() - Make ready all that a launch needs
  * @spec:      borrows; must live as long as the plan. For a bundle, see run.c: root is a directory
- * @bind_fds:  the detached mounts that "fd:N" sources name; takes them (closed by the plan, also on failure)
+ * @bind_fds:  the detached mounts and pidfds that "fd:N" names in mounts and namespaces; takes them (closed by the plan, also on failure)
  * @stdio:     borrows the descriptors until launch() has returned; may be NULL when the document asks for a terminal
  * @arena:     keeps
  * @ret:       owned; launch_plan_done()
@@ -42,6 +44,33 @@ struct launch_stdio_fds {
 int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_t n_bind_fds,
 		      const struct launch_stdio_fds *stdio, struct arena *arena,
 		      struct launch_plan **ret, struct err *e);
+
+/* What only the command line asks for. Descriptors are borrowed until launch() has returned. */
+struct launch_extras {
+	int start_fd, report_fd; /* FIFOs: the program waits for `start`, see stages.h; -1: it does not */
+	unsigned n_preserve;     /* descriptors from 3 on that the program gets, too */
+	bool no_pivot;           /* move the root and chroot, as an initramfs needs it */
+	bool no_new_keyring;     /* the session keyring of the caller */
+	bool asks_hooks;         /* launch_watch.hooks is called */
+	const struct hook_plan *hooks, *start_hooks; /* of the container, before the pivot and before the program; NULL: none */
+	const struct cgroup_below *below; /* a join: groups below the container's that it goes into */
+	size_t n_below;
+};
+#define LAUNCH_EXTRAS_NONE { .start_fd = -1, .report_fd = -1 }
+
+/**
+ * launch_plan_extend() - Add it to a plan that is not launched yet
+ * Return: nothing
+ */
+void launch_plan_extend(struct launch_plan *plan, const struct launch_extras *extras);
+
+/**
+ * launch_plan_take_ready() - Where the plan wants a fresh namespace and there is one here, it is entered instead of made
+ * @arena: keeps
+ * Return: nothing
+ */
+struct stem_namespaces;
+void launch_plan_take_ready(struct launch_plan *plan, struct stem_namespaces *ready, struct arena *arena);
 
 /**
  * launch_plan_make() - The pure part of launch_plan_build(): nothing is opened and no group is made

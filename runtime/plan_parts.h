@@ -10,6 +10,7 @@
 
 struct launch_stdio;
 struct str_list;
+struct oci_linux;
 struct oci_process;
 struct oci_seccomp;
 
@@ -23,6 +24,7 @@ struct launch_plan {
 
 struct join_plan {
 	struct join_plan_stages stages;
+	const char *cgroup_path;
 	struct cgroup_handle *cgroup; /* owned */
 };
 
@@ -33,11 +35,14 @@ struct process_source {
 	const struct str_list *groups;   /* more supplementary groups, names or numbers */
 	const char *seccomp_profile; /* NULL: oci_seccomp */
 	const struct oci_seccomp *oci_seccomp;
-	const char *data_root; /* for the cache of filters; NULL: none */
+	const char *data_root;   /* for the cache of filters; NULL: see filters_dir */
+	const char *filters_dir; /* the cache of filters of the command line; NULL: none */
 	const struct launch_stdio *stdio;
 	const struct launch_stdio_fds *fds;
+	const struct oci_linux *lin; /* its personality and memory policy; NULL: none */
 	bool wants_init;
 	bool makes_cwd;
+	bool is_exec; /* execCPUAffinity is for it */
 };
 
 /**
@@ -47,6 +52,9 @@ struct process_source {
  */
 int process_plan_build(const struct process_source *src, struct arena *arena,
 		       struct process_plan *ret, struct err *e);
+
+/* The part of launch_plan_extend() that a join can have, too. Return: nothing */
+void process_plan_extend(struct process_plan *p, const struct launch_extras *extras);
 
 /**
  * process_plan_print() - The process part of launch_plan_print()

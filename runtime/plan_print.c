@@ -1,29 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <sched.h>
-
 #include "base/own.h"
 #include "base/str.h"
 #include "runtime/mounts.h"
+#include "runtime/namespaces.h"
 #include "runtime/plan_parts.h"
-
-static const struct {
-	uint64_t flag;
-	const char *name;
-} namespace_names[] = {
-	{ CLONE_NEWPID, "pid" }, { CLONE_NEWNET, "network" }, { CLONE_NEWNS, "mount" },
-	{ CLONE_NEWIPC, "ipc" }, { CLONE_NEWUTS, "uts" },     { CLONE_NEWCGROUP, "cgroup" },
-};
-
-static void print_namespaces(const struct launch_plan_stages *s, struct strbuf *out)
-{
-	strbuf_adds(out, "clone:");
-	for (size_t i = 0; i < ARRAY_SIZE(namespace_names); i++)
-		if ((s->clone_flags & namespace_names[i].flag) != 0)
-			strbuf_addf(out, " %s", namespace_names[i].name);
-	strbuf_addc(out, '\n');
-	if (s->unshares_cgroup)
-		strbuf_adds(out, "unshare: cgroup\n");
-}
 
 static void print_root(const struct root_plan *r, struct strbuf *out)
 {
@@ -82,6 +62,8 @@ void process_plan_print(const struct process_plan *p, struct strbuf *out)
 		    (unsigned long long)p->caps.bounding, (unsigned long long)p->caps.permitted,
 		    (unsigned long long)p->caps.effective, (unsigned long long)p->caps.ambient);
 	strbuf_addf(out, "no new privileges: %s\n", p->no_new_privs ? "yes" : "no");
+	for (size_t i = 0; i < p->n_lsm; i++)
+		strbuf_addf(out, "%s: %s\n", p->lsm[i].what, p->lsm[i].text);
 	strbuf_addf(out, "seccomp: %s\n", p->filter.len != 0 ? "filtered" : "none");
 	if (p->tty)
 		strbuf_addf(out, "terminal: %ux%u\n", p->width, p->height);
@@ -100,7 +82,7 @@ void launch_plan_print(const struct launch_plan *plan, struct strbuf *out)
 {
 	const struct launch_plan_stages *s = &plan->stages;
 
-	print_namespaces(s, out);
+	namespaces_print(s, out);
 	print_root(&s->root, out);
 	mounts_print(s->ops, s->n_ops, out);
 	print_host(s, out);

@@ -8,7 +8,10 @@
 #include "oci/runtime_config.h"
 #include "runtime/caps.h"
 #include "runtime/plan_parts.h"
+#include "runtime/sched.h"
 #include "runtime/seccomp.h"
+
+#define LABEL_MAX 4000 /* the kernel takes one page */
 
 /* --- limits -------------------------------------------------------------------------------------------------- */
 
@@ -121,26 +124,6 @@ static int identity_plan(const struct process_source *src, struct arena *a,
 
 /* --- the process ------------------------------------------------------------------------------------------------ */
 
-static bool is_given(const struct json_raw *raw)
-{
-	return raw->text != NULL && !str_eq(raw->text, "null");
-}
-
-static int refuse(const struct oci_process *p, struct err *e)
-{
-	if (!str_is_empty(p->apparmor_profile) && !str_eq(p->apparmor_profile, "unconfined"))
-		return err_set(e, ERR_UNSUPPORTED, "process.apparmorProfile is not supported");
-	if (!str_is_empty(p->selinux_label))
-		return err_set(e, ERR_UNSUPPORTED, "process.selinuxLabel is not supported");
-	if (is_given(&p->scheduler))
-		return err_set(e, ERR_UNSUPPORTED, "process.scheduler is not supported");
-	if (is_given(&p->io_priority))
-		return err_set(e, ERR_UNSUPPORTED, "process.ioPriority is not supported");
-	if (is_given(&p->exec_cpu_affinity))
-		return err_set(e, ERR_UNSUPPORTED, "process.execCPUAffinity is not supported");
-	return 0;
-}
-
 static int args_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret,
 		     struct err *e)
 {
@@ -169,24 +152,70 @@ static int oom_plan(const struct oci_process *p, struct arena *a, struct process
 	return 0;
 }
 
+static int size_plan(uint32_t height, uint32_t width, struct process_plan *ret, struct err *e)
+{
+	if (height > UINT16_MAX || width > UINT16_MAX)
+		return err_set(e, ERR_INVALID, "the terminal's size is out of range");
+	ret->height = (uint16_t)height;
+	ret->width = (uint16_t)width;
+	return 0;
+}
+
 static int stdio_plan(const struct process_source *src, struct process_plan *ret, struct err *e)
 {
 	const struct launch_stdio *s = src->stdio;
 
 	ret->tty = s != NULL ? s->tty : src->process->terminal;
 	ret->in_fd = ret->out_fd = ret->err_fd = -1;
-	if (ret->tty && s != NULL) {
-		if (s->height > UINT16_MAX || s->width > UINT16_MAX)
-			return err_set(e, ERR_INVALID, "the terminal's size is out of range");
-		ret->height = (uint16_t)s->height;
-		ret->width = (uint16_t)s->width;
-	}
+	if (ret->tty && s != NULL && size_plan(s->height, s->width, ret, e) < 0)
+		return -1;
+	if (ret->tty && s == NULL && src->process->console_size != NULL &&
+	    size_plan(src->process->console_size->height, src->process->console_size->width, ret, e) < 0)
+		return err_wrap(e, "process.consoleSize");
 	if (ret->tty)
 		return 0;
 	BUG(src->fds == NULL, "neither a terminal nor descriptors");
 	ret->in_fd = src->fds->in;
 	ret->out_fd = src->fds->out;
 	ret->err_fd = src->fds->err;
+	return 0;
+}
+
+/* A word of more than one line, or with blanks at its ends, would be another word to the kernel. */
+static int check_label(const char *label, const char *field, struct err *e)
+{
+	size_t n = strlen(label);
+
+	for (const char *c = label; *c != '\0'; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return err_set(e, ERR_INVALID, "%s: a control character is in it", field);
+	if (n > LABEL_MAX || label[0] == ' ' || label[n - 1] == ' ')
+		return err_set(e, ERR_INVALID, "%s: '%.100s' is no name", field, label);
+	return 0;
+}
+
+static int lsm_plan(const struct oci_process *p, struct arena *a, struct process_plan *ret, struct err *e)
+{
+	struct lsm_op *ops = arena_new_array(a, struct lsm_op, 2);
+
+	ret->lsm = ops;
+	if (!str_is_empty(p->apparmor_profile) && !str_eq(p->apparmor_profile, "unconfined")) {
+		if (check_label(p->apparmor_profile, "process.apparmorProfile", e) < 0)
+			return -1;
+		ops[ret->n_lsm++] = (struct lsm_op){
+			.what = "AppArmor profile", .name = p->apparmor_profile,
+			.files = { "self/attr/apparmor/exec", "self/attr/exec" },
+			.text = arena_printf(a, "exec %s", p->apparmor_profile),
+			.init_files = { "self/attr/apparmor/current", "self/attr/current" },
+			.init_text = arena_printf(a, "changeprofile %s", p->apparmor_profile),
+		};
+	}
+	if (!str_is_empty(p->selinux_label)) {
+		if (check_label(p->selinux_label, "process.selinuxLabel", e) < 0)
+			return -1;
+		ops[ret->n_lsm++] = (struct lsm_op){ .what = "SELinux label", .name = p->selinux_label,
+						     .files = { "self/attr/exec" }, .text = p->selinux_label };
+	}
 	return 0;
 }
 
@@ -197,8 +226,11 @@ static int filter_plan(const struct process_source *src, struct arena *a, struct
 		.profile = src->seccomp_profile,
 		.oci = src->oci_seccomp,
 		.caps = ret->caps.bounding,
+		.cache_dir = src->filters_dir,
 	};
 
+	if (seccomp_flags(src->oci_seccomp, &ret->filter_flags, e) < 0)
+		return -1;
 	if (src->data_root != NULL) {
 		seccomp.cache_dir = arena_printf(a, "%s/seccomp", src->data_root);
 		/* a document of ours that says nothing does not mean none */
@@ -208,6 +240,16 @@ static int filter_plan(const struct process_source *src, struct arena *a, struct
 	return seccomp_filter(&seccomp, a, &ret->filter, e);
 }
 
+void process_plan_extend(struct process_plan *p, const struct launch_extras *extras)
+{
+	p->wait.start_fd = extras->start_fd;
+	p->wait.report_fd = extras->report_fd;
+	p->n_preserve = extras->n_preserve;
+	p->keeps_keyring = extras->no_new_keyring;
+	if (extras->start_hooks != NULL)
+		p->start_hooks = *extras->start_hooks;
+}
+
 int process_plan_build(const struct process_source *src, struct arena *arena,
 		       struct process_plan *ret, struct err *e)
 {
@@ -215,13 +257,17 @@ int process_plan_build(const struct process_source *src, struct arena *arena,
 
 	if (p == NULL)
 		return err_set(e, ERR_INVALID, "process: it is missing");
-	if (refuse(p, e) < 0 || args_plan(p, arena, ret, e) < 0 ||
+	if (args_plan(p, arena, ret, e) < 0 ||
 	    rlimits_plan(p, arena, ret, e) < 0 || identity_plan(src, arena, ret, e) < 0 ||
-	    oom_plan(p, arena, ret, e) < 0 || stdio_plan(src, ret, e) < 0)
+	    oom_plan(p, arena, ret, e) < 0 || stdio_plan(src, ret, e) < 0 ||
+	    lsm_plan(p, arena, ret, e) < 0)
+		return -1;
+	if (sched_plan(p, src->lin, src->is_exec, arena, &ret->sched, e) < 0)
 		return -1;
 	env_plan(p, arena, ret);
 	if (caps_plan(p->capabilities, &ret->caps, e) < 0)
 		return err_wrap(e, "process");
+	ret->wait = (struct stage_wait){ .start_fd = -1, .report_fd = -1 };
 	ret->no_new_privs = p->no_new_privileges;
 	ret->wants_init = src->wants_init;
 	ret->makes_cwd = src->makes_cwd;

@@ -10,7 +10,7 @@
  * <exec-root>/x/<id>.sock (execs). At launch kilnd also hands one end of a socketpair to the new monitor,
  * which is its first control connection; a later kilnd connects to the file. The newest connection wins.
  *
- *   kilnd -> launcher   MSG_HELLO, MSG_LAUNCH, MSG_EXEC, MSG_CLEAN, MSG_SHUTDOWN
+ *   kilnd -> launcher   MSG_HELLO, MSG_LAUNCH, MSG_EXEC, MSG_CLEAN, MSG_SHUTDOWN, MSG_LOG
  *   launcher -> kilnd   MSG_HELLO, MSG_CLEANED, MSG_ORPHAN, MSG_ORPHAN_EXITED
  *   kilnd -> monitor    MSG_STATUS, MSG_ATTACH, MSG_RESIZE, MSG_RELEASE
  *   monitor -> kilnd    MSG_STATUS, MSG_STARTED, MSG_FAILED, MSG_EXITED, MSG_DETACHED
@@ -31,14 +31,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 #include "base/exitrec.h"   /* the record on disk: <container-dir>/exit */
 
+/*
+ * Still 1, as in 0.1.0: no message has changed. Types may be added, and fields behind those that a message has (a receiver
+ * knows how long it is), without a new number. A receiver refuses what is newer than itself, and monitors are as
+ * old as their containers: whoever raises this sends to each peer in the version that the peer spoke first.
+ */
 #define PROTO_VERSION   1
+#define PROTO_REVISION  2   /* counts the types that were added: a launcher of another one is replaced, whatever its version */
 #define PROTO_MAX_BYTES 8192
 #define PROTO_ID_LEN    64
+#define PROTO_STEMS_MAX 32  /* of a kind, that a launcher keeps (--stems) */
 
 enum msg_type {
 	MSG_HELLO = 1,        /* struct msg_hello; first on every launcher connection, answered in kind */
@@ -57,6 +66,7 @@ enum msg_type {
 	MSG_RESIZE,           /* struct msg_resize */
 	MSG_DETACHED,         /* struct msg_head: an attached client typed the detach keys */
 	MSG_RELEASE,          /* struct msg_head: the exit is kept; end */
+	MSG_LOG,              /* struct msg_log: how the launcher, and monitors that it forks from now on, log */
 	MSG_TYPES_
 };
 
@@ -66,10 +76,26 @@ struct msg_head {
 	uint32_t bytes;       /* whole message */
 };
 
+#define PROTO_BUILD_MAX 64
+
+struct msg_log {
+	struct msg_head head;
+	uint8_t level;        /* enum log_level */
+	uint8_t is_json;
+	uint8_t pad[6];
+};
+
 struct msg_hello {
 	struct msg_head head;
-	char build[64];       /* version and build id of the sender's binary, NUL-terminated */
+	char build[PROTO_BUILD_MAX];   /* proto_build() of the sender */
 };
+
+/* What a launcher and its kilnd must have in common: the program, and the data root. Return: nothing */
+static inline void proto_build(const struct stat *data_root, char ret[PROTO_BUILD_MAX])
+{
+	snprintf(ret, PROTO_BUILD_MAX, "%s/%d %llx:%llx", KILN_VERSION, PROTO_REVISION, (unsigned long long)data_root->st_dev,
+		 (unsigned long long)data_root->st_ino);
+}
 
 struct msg_launch {
 	struct msg_head head;
@@ -153,6 +179,7 @@ static inline size_t proto_min_bytes_(unsigned type)
 		[MSG_RESIZE] = sizeof(struct msg_resize),
 		[MSG_DETACHED] = sizeof(struct msg_head),
 		[MSG_RELEASE] = sizeof(struct msg_head),
+		[MSG_LOG] = sizeof(struct msg_log),
 	};
 
 	return type < MSG_TYPES_ ? min_bytes[type] : 0;

@@ -6,5 +6,4 @@
 #pragma once
 
 /* run.c, unpack.c. Return: the exit status */
-int run_main(int argc, char **argv);
 int unpack_main(int argc, char **argv);

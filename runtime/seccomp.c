@@ -9,7 +9,7 @@
 #include "oci/runtime_config.h"
 #include "runtime/seccomp_parts.h"
 
-#define FORMAT_VERSION    1 /* of our head, and of what the key is made of */
+#define FORMAT_VERSION    2 /* of our head, and of what the key is made of */
 #define PROFILE_MAX_BYTES (1u << 20)
 
 static void find_facts(const struct utsname *u, uint64_t caps, struct seccomp_facts *ret)
@@ -17,25 +17,25 @@ static void find_facts(const struct utsname *u, uint64_t caps, struct seccomp_fa
 	char *end;
 
 	ret->caps = caps;
+	ret->api_level = seccomp_kernel_level();
 	ret->machine = u->machine;
 	ret->release = u->release;
 	ret->kernel_major = (unsigned)strtoul(u->release, &end, 10);
 	ret->kernel_minor = *end == '.' ? (unsigned)strtoul(end + 1, NULL, 10) : 0;
 }
 
-/* A name for all that goes into a filter. */
-static void make_key(const char *text, const struct seccomp_facts *f, char out[DIGEST_HEX_LEN + 1])
+void seccomp_key(const char *text, bool is_oci, const struct seccomp_facts *f, char ret[DIGEST_HEX_LEN + 1])
 {
 	AUTO_STRBUF struct strbuf b = { 0 };
 	struct digest d;
 	char version[32];
 
 	seccomp_library_version(version);
-	strbuf_addf(&b, "%d\n%016llx\n%s\n%s\n%s\n", FORMAT_VERSION, (unsigned long long)f->caps,
-		    f->machine, f->release, version);
+	strbuf_addf(&b, "%d\n%s\n%s\n%016llx\n%s\n%s\n%s\n%u\n", FORMAT_VERSION, KILN_VERSION, is_oci ? "oci" : "docker",
+		    (unsigned long long)f->caps, f->machine, f->release, version, f->api_level);
 	strbuf_adds(&b, text);
 	digest_of(b.data, b.len, &d);
-	memcpy(out, digest_hex(d.text), DIGEST_HEX_LEN + 1);
+	memcpy(ret, digest_hex(d.text), DIGEST_HEX_LEN + 1);
 }
 
 static int build(const struct seccomp_source *src, const char *text, const struct seccomp_facts *f,
@@ -44,10 +44,10 @@ static int build(const struct seccomp_source *src, const char *text, const struc
 	struct oci_seccomp *parsed = NULL;
 
 	if (src->profile == NULL)
-		return seccomp_build(src->oci, arena, ret, e);
+		return seccomp_build_apart(src->oci, arena, ret, e);
 	if (seccomp_profile_parse(text, f, arena, &parsed, e) < 0)
 		return -1;
-	return seccomp_build(parsed, arena, ret, e);
+	return seccomp_build_apart(parsed, arena, ret, e);
 }
 
 int seccomp_filter(const struct seccomp_source *source, struct arena *arena, struct sock_fprog *ret,
@@ -74,7 +74,7 @@ int seccomp_filter(const struct seccomp_source *source, struct arena *arena, str
 	if (uname(&u) < 0)
 		return err_sys(e, "ask the kernel for its name");
 	find_facts(&u, source->caps, &facts);
-	make_key(text, &facts, key);
+	seccomp_key(text, source->profile == NULL, &facts, key);
 	if (source->cache_dir != NULL && seccomp_cache_load(source->cache_dir, key, arena, ret))
 		return 0;
 	if (build(source, text, &facts, arena, ret, e) < 0)

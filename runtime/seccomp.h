@@ -4,11 +4,12 @@
  *
  * A profile is Docker's JSON (with rules that depend on capabilities, architecture and kernel) or the
  * specification's linux.seccomp. The cache is a directory of ours, 0700; an entry is named by the hash of all
- * that went into it and carries the hash of its content, so a torn or altered one is built again.
+ * that went into it and carries the hash of its content, so a torn or altered one is built again. There are so many at most.
  */
 #pragma once
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -33,3 +34,37 @@ struct seccomp_source {
  */
 int seccomp_filter(const struct seccomp_source *source, struct arena *arena, struct sock_fprog *ret,
 		   struct err *e);
+
+/* A system call of this machine's own kind. */
+struct seccomp_call {
+	int number;
+	uint64_t args[6];
+};
+
+/**
+ * seccomp_allows() - Whether a process with this filter could make a call
+ * Return: that; no, when the filter has instructions that none of ours has
+ */
+bool seccomp_allows(const struct sock_fprog *filter, const struct seccomp_call *call);
+
+/**
+ * seccomp_flags() - The flags of a configuration as the loading call takes them
+ * @s: NULL: none
+ * @e: ERR_UNSUPPORTED with the path to the value
+ * Return: 0, or -1 with @e set
+ */
+int seccomp_flags(const struct oci_seccomp *s, uint32_t *ret, struct err *e);
+
+enum seccomp_word { SECCOMP_ACTION, SECCOMP_OPERATOR, SECCOMP_ARCH, SECCOMP_FLAG };
+
+/**
+ * seccomp_word() - The @i-th word of a kind that profiles may use, in the order of the alphabet
+ * Return: a static string, NULL behind the last
+ */
+const char *seccomp_word(enum seccomp_word kind, size_t i);
+
+/**
+ * seccomp_library_version() - Of libseccomp: "2.5.4"
+ * Return: nothing
+ */
+void seccomp_library_version(char out[32]);

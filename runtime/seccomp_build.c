@@ -35,37 +35,73 @@ void seccomp_library_version(char out[32])
 	snprintf(out, 32, "%u.%u.%u", v->major, v->minor, v->micro);
 }
 
+unsigned seccomp_kernel_level(void)
+{
+	return seccomp_api_get();
+}
+
 /* --- words ------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	uint32_t action;
+	bool has_number; /* goes into the lower half */
+} actions[] = {
+	{ "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW, false },
+	{ "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0), true },
+	{ "SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD, false },
+	{ "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false },
+	{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
+	{ "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
+	{ "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
+	{ "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },
+};
+
+static const struct {
+	const char *name;
+	enum scmp_compare op;
+} operators[] = {
+	{ "SCMP_CMP_EQ", SCMP_CMP_EQ }, { "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+	{ "SCMP_CMP_LE", SCMP_CMP_LE }, { "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
+	{ "SCMP_CMP_NE", SCMP_CMP_NE },
+};
+
+/* Of the call that loads the filter. */
+static const struct {
+	const char *name;
+	uint32_t flag;
+} flags[] = {
+	{ "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
+	{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
+	/* there is one thread only */
+	{ "SECCOMP_FILTER_FLAG_TSYNC", 0 },
+};
+
+int seccomp_flags(const struct oci_seccomp *s, uint32_t *ret, struct err *e)
+{
+	*ret = 0;
+	for (size_t i = 0; s != NULL && i < s->flags.n; i++) {
+		size_t k = 0;
+
+		while (k < ARRAY_SIZE(flags) && !str_eq(flags[k].name, s->flags.v[i]))
+			k++;
+		if (k == ARRAY_SIZE(flags))
+			return err_set(e, ERR_UNSUPPORTED, "linux.seccomp.flags[%zu]: '%.64s' is not supported", i, s->flags.v[i]);
+		*ret |= flags[k].flag;
+	}
+	return 0;
+}
 
 static int parse_action(const char *name, const struct opt_u64 *errno_ret, uint32_t *ret,
 			struct err *e)
 {
-	static const struct {
-		const char *name;
-		uint32_t action;
-	} actions[] = {
-		{ "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW },
-		{ "SCMP_ACT_LOG", SCMP_ACT_LOG },
-		{ "SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD },
-		{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD },
-		{ "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS },
-		{ "SCMP_ACT_TRAP", SCMP_ACT_TRAP },
-	};
 	uint64_t number = errno_ret->set ? errno_ret->v : EPERM;
 
 	if (number > 4095)
 		return err_set(e, ERR_INVALID, "errnoRet is out of range");
-	if (str_eq(name, "SCMP_ACT_ERRNO")) {
-		*ret = SCMP_ACT_ERRNO((uint16_t)number);
-		return 0;
-	}
-	if (str_eq(name, "SCMP_ACT_TRACE")) {
-		*ret = SCMP_ACT_TRACE((uint16_t)number);
-		return 0;
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
 		if (str_eq(name, actions[i].name)) {
-			*ret = actions[i].action;
+			*ret = actions[i].action | (actions[i].has_number ? (uint32_t)number : 0);
 			return 0;
 		}
 	return err_set(e, ERR_UNSUPPORTED, "action '%s' is not supported", name);
@@ -73,22 +109,9 @@ static int parse_action(const char *name, const struct opt_u64 *errno_ret, uint3
 
 static int parse_op(const char *name, enum scmp_compare *ret, struct err *e)
 {
-	static const struct {
-		const char *name;
-		enum scmp_compare op;
-	} ops[] = {
-		{ "SCMP_CMP_NE", SCMP_CMP_NE },
-		{ "SCMP_CMP_LT", SCMP_CMP_LT },
-		{ "SCMP_CMP_LE", SCMP_CMP_LE },
-		{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
-		{ "SCMP_CMP_GE", SCMP_CMP_GE },
-		{ "SCMP_CMP_GT", SCMP_CMP_GT },
-		{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
-		if (str_eq(name, ops[i].name)) {
-			*ret = ops[i].op;
+	for (size_t i = 0; i < ARRAY_SIZE(operators); i++)
+		if (str_eq(name, operators[i].name)) {
+			*ret = operators[i].op;
 			return 0;
 		}
 	return err_set(e, ERR_INVALID, "unknown comparison '%s'", name);
@@ -106,6 +129,23 @@ static uint32_t parse_arch(const char *name)
 		lower[n++] = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
 	lower[n] = '\0';
 	return seccomp_arch_resolve_name(lower);
+}
+
+const char *seccomp_word(enum seccomp_word kind, size_t i)
+{
+	static const char *const arches[] = {
+		"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_MIPS", "SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL",
+		"SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC", "SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_RISCV64",
+		"SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64",
+	};
+
+	if (kind == SECCOMP_ACTION)
+		return i < ARRAY_SIZE(actions) ? actions[i].name : NULL;
+	if (kind == SECCOMP_FLAG)
+		return i < ARRAY_SIZE(flags) ? flags[i].name : NULL;
+	if (kind == SECCOMP_OPERATOR)
+		return i < ARRAY_SIZE(operators) ? operators[i].name : NULL;
+	return i < ARRAY_SIZE(arches) ? arches[i] : NULL;
 }
 
 /* --- rules -------------------------------------------------------------------------------------------------- */
@@ -248,14 +288,10 @@ static size_t put_head(struct sock_filter *p, const struct oci_seccomp *s, const
 /* --- the program ------------------------------------------------------------------------------------------------ */
 
 /* libseccomp before 2.6 exports to a descriptor only. */
-static int export_program(scmp_filter_ctx ctx, char **ret_data, size_t *ret_n, struct err *e)
+static int export_program(scmp_filter_ctx ctx, int fd, char **ret_data, size_t *ret_n, struct err *e)
 {
-	AUTO_CLOSE int fd = memfd_create("seccomp", MFD_CLOEXEC);
-	int code;
+	int code = seccomp_export_bpf(ctx, fd);
 
-	if (fd < 0)
-		return err_sys(e, "make a memory file");
-	code = seccomp_export_bpf(ctx, fd);
 	if (code < 0) {
 		errno = -code;
 		return err_sys(e, "compile");
@@ -278,7 +314,7 @@ static int fill(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t defau
 	return 0;
 }
 
-static int compile(const struct oci_seccomp *s, struct arena *arena, struct sock_fprog *ret,
+static int compile(const struct oci_seccomp *s, int scratch_fd, struct arena *arena, struct sock_fprog *ret,
 		   struct err *e)
 {
 	AUTO(release) scmp_filter_ctx ctx = NULL;
@@ -294,7 +330,7 @@ static int compile(const struct oci_seccomp *s, struct arena *arena, struct sock
 		return err_set(e, ERR_INVALID, "default action '%s' is not possible",
 			       s->default_action);
 	if (fill(ctx, s, default_action, arches, &n_arches, e) < 0 ||
-	    export_program(ctx, &data, &bytes, e) < 0)
+	    export_program(ctx, scratch_fd, &data, &bytes, e) < 0)
 		return -1;
 	p = arena_new_array(arena, struct sock_filter,
 			    bytes / sizeof(*p) + HEAD_PER_ARCH * n_arches);
@@ -308,14 +344,16 @@ static int compile(const struct oci_seccomp *s, struct arena *arena, struct sock
 	return 0;
 }
 
-int seccomp_build(const struct oci_seccomp *s, struct arena *arena, struct sock_fprog *ret,
+int seccomp_scratch(int *ret_fd, struct err *e)
+{
+	*ret_fd = memfd_create("seccomp", MFD_CLOEXEC);
+	return *ret_fd < 0 ? err_sys(e, "seccomp: make a memory file") : 0;
+}
+
+int seccomp_build(const struct oci_seccomp *s, int scratch_fd, struct arena *arena, struct sock_fprog *ret,
 		  struct err *e)
 {
 	if (!str_is_empty(s->listener_path))
 		return err_set(e, ERR_UNSUPPORTED, "seccomp: listenerPath is not supported");
-	/* LOG and SPEC_ALLOW would be flags of the loading call, which takes none */
-	if (s->flags.n != 0)
-		return err_set(e, ERR_UNSUPPORTED, "seccomp: flag '%s' is not supported",
-			       s->flags.v[0]);
-	return compile(s, arena, ret, e) < 0 ? err_wrap(e, "seccomp") : 0;
+	return compile(s, scratch_fd, arena, ret, e) < 0 ? err_wrap(e, "seccomp") : 0;
 }

@@ -19,7 +19,21 @@ struct seccomp_facts {
 	const char *machine; /* "x86_64", as uname says */
 	unsigned kernel_major, kernel_minor;
 	const char *release; /* of the kernel */
+	unsigned api_level;  /* what libseccomp finds this kernel to have */
 };
+
+/**
+ * seccomp_key() - A name for all that goes into a filter: that text, these facts, libseccomp and this program
+ * @is_oci: the text is the specification's object, not Docker's
+ * Return: nothing
+ */
+void seccomp_key(const char *text, bool is_oci, const struct seccomp_facts *f, char ret[DIGEST_HEX_LEN + 1]);
+
+/**
+ * seccomp_kernel_level() - What libseccomp finds this kernel to have
+ * Return: 1 or more
+ */
+unsigned seccomp_kernel_level(void);
 
 /**
  * seccomp_profile_parse() - Docker's JSON, its conditions decided, as the specification's object
@@ -31,15 +45,29 @@ int seccomp_profile_parse(const char *text, const struct seccomp_facts *facts, s
 			  struct oci_seccomp **ret, struct err *e);
 
 /**
- * seccomp_build() - Compile by libseccomp
- * @ret: in @arena
+ * seccomp_scratch() - A memory file for seccomp_build(), which libseccomp writes to
+ * Return: 0 and an owned descriptor, or -1 with @e set
+ */
+int seccomp_scratch(int *ret_fd, struct err *e);
+
+/**
+ * seccomp_build() - Compile by libseccomp, right here
+ * @scratch_fd: borrows; empty
+ * @ret:        in @arena
  * Return: 0, or -1 with @e set
  */
-int seccomp_build(const struct oci_seccomp *s, struct arena *arena, struct sock_fprog *ret,
+int seccomp_build(const struct oci_seccomp *s, int scratch_fd, struct arena *arena, struct sock_fprog *ret,
 		  struct err *e);
 
-/* The version of libseccomp, "2.5.4", into out. Return: nothing */
-void seccomp_library_version(char out[32]);
+/**
+ * seccomp_build_apart() - The same in a child without powers, which is ended after two seconds of work
+ * @e: as seccomp_build(); ERR_INVALID libseccomp has not come to an end, or crashed
+ * Return: 0, or -1 with @e set
+ */
+int seccomp_build_apart(const struct oci_seccomp *s, struct arena *arena, struct sock_fprog *ret,
+			struct err *e);
+
+#define SECCOMP_CACHE_MAX 64 /* entries, of 33 KiB at most */
 
 /**
  * seccomp_cache_load() - An entry, if there is a sound one
@@ -48,5 +76,5 @@ void seccomp_library_version(char out[32]);
 bool seccomp_cache_load(const char *dir, const char *key, struct arena *arena,
 			struct sock_fprog *ret);
 
-/* Keep an entry; what fails is left. Return: nothing */
+/* Keep an entry, and remove the oldest above SECCOMP_CACHE_MAX; what fails is left. Return: nothing */
 void seccomp_cache_save(const char *dir, const char *key, const struct sock_fprog *program);

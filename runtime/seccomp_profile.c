@@ -245,9 +245,10 @@ int seccomp_profile_parse(const char *text, const struct seccomp_facts *facts, s
 			       PROFILE_MAX_RULES);
 	if (!str_is_empty(p->listener_path))
 		return err_set(e, ERR_UNSUPPORTED, "seccomp profile: listenerPath is not supported");
+	if (p->flags.n != 0)
+		return err_set(e, ERR_UNSUPPORTED, "seccomp profile: flag '%s' is not supported", p->flags.v[0]);
 	s->default_action = p->default_action;
 	s->default_errno_ret = p->default_errno_ret;
-	s->flags = p->flags;
 	if (architectures(p, facts, arena, &s->architectures, e) < 0)
 		return err_wrap(e, "seccomp profile");
 	s->syscalls = arena_new_array(arena, struct oci_seccomp_rule, p->n_syscalls + 1);

@@ -14,6 +14,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 
 #ifndef MFD_EXEC
@@ -23,7 +24,6 @@
 #define SELF     "/proc/self/exe"
 #define SEALS    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 #define NAME     "kiln-runtime"
-#define ARGS_MAX 64
 
 static bool is_copy(int self)
 {
@@ -37,17 +37,14 @@ static bool is_copy(int self)
 
 static int execute(int fd, char *const *argv)
 {
-	char *args[ARGS_MAX + 2] = { (char *)NAME };
+	AUTO_FREE char **args = NULL;
 	size_t n = 0;
 
-	while (argv[n] != NULL && n < ARGS_MAX) {
-		args[n + 1] = argv[n];
+	while (argv[n] != NULL)
 		n++;
-	}
-	if (argv[n] != NULL) {
-		errno = E2BIG;
-		return -1;
-	}
+	args = xcalloc(n + 2, sizeof(*args));
+	args[0] = (char *)NAME;
+	memcpy(args + 1, argv, n * sizeof(*args));
 	return fexecve(fd, args, environ);
 }
 
@@ -87,17 +84,19 @@ static void execute_bind(char *const *argv)
 		execute(tree, argv);
 }
 
-int selfcopy_ensure(char *const *argv, struct err *e)
+int selfcopy_ensure(char *const *argv, enum selfcopy first, struct err *e)
 {
 	AUTO_CLOSE int self = open(SELF, O_RDONLY | O_CLOEXEC);
 
 	if (self < 0)
 		return err_sys(e, "open '%s'", SELF);
-	if (is_copy(self)) {
+	if (DEFENCE(SEALED, is_copy(self), true)) {
 		/* executed by descriptor, the process would be called "3" */
 		prctl(PR_SET_NAME, NAME);
 		return 0;
 	}
+	if (first == SELFCOPY_BIND)
+		execute_bind(argv);
 	execute_memfd(self, argv);
 	execute_bind(argv);
 	return err_sys(e, "run from a copy of '%s' that nobody can write to", SELF);

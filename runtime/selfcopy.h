@@ -10,12 +10,18 @@
 
 #include "base/err.h"
 
+/* Which copy is tried first; the other one is for hosts that refuse it. */
+enum selfcopy {
+	SELFCOPY_MEMFD, /* memory of its own: for who lives long, since it pins no file system */
+	SELFCOPY_BIND,  /* a tenth of the time; /proc/PID/exe leads to a read-only mount that nobody can reach or change */
+};
+
 /**
  * selfcopy_ensure() - Return at once when running from a copy; else execute the copy with the same arguments
- * @argv: of the role: argv[0] is its name ("launcher"), which becomes the copy's first argument
+ * @argv: what becomes the copy's arguments, without the name of the program
  * @e:    ERR_SYSTEM neither way worked
  *
  * Call it first thing in a role that clones containers: descriptors without CLOEXEC and the environment pass on.
  * Return: 0 in the copy, or -1 with @e set
  */
-int selfcopy_ensure(char *const *argv, struct err *e);
+int selfcopy_ensure(char *const *argv, enum selfcopy first, struct err *e);

@@ -22,6 +22,11 @@ int slots_init(struct slots *t, struct err *e)
 	return 0;
 }
 
+struct slot_page *slots_page(const struct slots *t, size_t index)
+{
+	return (struct slot_page *)(t->region + index * SLOT_PAGE_BYTES);
+}
+
 static size_t find_free(struct slots *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
@@ -49,7 +54,7 @@ int slots_take(struct slots *t, const char *id, bool is_exec, int record_fd, siz
 	*s = (struct slot){ .in_use = true, .is_exec = is_exec, .record_fd = record_fd,
 			    .held_fds = { -1, -1, -1 } };
 	snprintf(s->id, sizeof s->id, "%s", id);
-	s->page = (struct slot_page *)(t->region + i * SLOT_PAGE_BYTES);
+	s->page = slots_page(t, i);
 	memset(s->page, 0, sizeof *s->page);
 	t->n_in_use++;
 	*ret_index = i;
@@ -97,7 +102,7 @@ struct slot *slots_by_init(struct slots *t, pid_t init)
 	for (size_t i = 0; i < t->n; i++) {
 		struct slot *s = &t->v[i];
 
-		if (s->in_use && s->page->init == init && !atomic_load(&s->page->is_recorded))
+		if (s->in_use && s->page->marks.init == init && !atomic_load(&s->page->is_recorded))
 			return s;
 	}
 	return NULL;

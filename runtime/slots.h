@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "runtime/launch.h"
 #include "runtime/poke.h"
 #include "runtime/proto.h"
 
@@ -25,7 +26,7 @@
 
 /* Shared with the monitor. */
 struct slot_page {
-	pid_t init;                        /* the program; written by the kernel at clone; 0: not yet */
+	struct launch_marks marks;         /* of the program; init 0: not yet */
 	atomic_uint is_recorded;           /* its end is in the exit record, or it never ran: nothing is left to inherit */
 	char cgroup_path[SLOT_CGROUP_MAX]; /* to be removed after init; "": none (execs) */
 };
@@ -80,6 +81,9 @@ void slots_drop_held(struct slot *s);
  * Return: nothing
  */
 void slots_keep_only(struct slots *t, size_t index);
+
+/* Return: the shared page of a slot; also where the table itself is older, in a stem */
+struct slot_page *slots_page(const struct slots *t, size_t index);
 
 /* Return: the slot in use, or NULL */
 struct slot *slots_by_monitor(struct slots *t, pid_t monitor);

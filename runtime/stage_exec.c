@@ -46,14 +46,11 @@ static _Noreturn void stage_die_exec(const struct stage_ctx *c, const char *file
 	stage_refuse(c, ERR_NONE, sys == ENOENT ? 127 : 126, sys, "exec ", file, NULL);
 }
 
-static _Noreturn void stage_exec_file(const struct stage_ctx *c, const struct process_plan *p)
+/* It can be executed as far as one sees from outside. @sys: what execve or access has said, or 0 */
+static void stage_check_file(const struct stage_ctx *c, const char *file, int sys)
 {
-	const char *file = p->argv[0];
 	struct stat st;
-	int sys;
 
-	execve(file, p->argv, p->env);
-	sys = errno;
 	if (fstatat(AT_FDCWD, file, &st, 0) < 0) {
 		sys = errno;
 		stage_refuse(c, ERR_NONE, sys == EACCES ? 126 : 127, sys, "exec: \"", file,
@@ -63,7 +60,23 @@ static _Noreturn void stage_exec_file(const struct stage_ctx *c, const struct pr
 		stage_refuse(c, ERR_NONE, 126, EISDIR, "exec: \"", file, "\"", NULL);
 	if (sys == EACCES)
 		stage_refuse(c, ERR_NONE, 126, sys, "exec: \"", file, "\"", NULL);
+}
+
+static _Noreturn void stage_exec_file(const struct stage_ctx *c, const struct process_plan *p)
+{
+	const char *file = p->argv[0];
+	int sys;
+
+	execve(file, p->argv, p->env);
+	sys = errno;
+	stage_check_file(c, file, sys);
 	stage_die_exec(c, file, sys);
+}
+
+static _Noreturn void stage_die_missing(const struct stage_ctx *c, const char *name)
+{
+	stage_refuse(c, ERR_NOT_FOUND, 127, 0, "exec: \"", name,
+		     "\": executable file not found in $PATH", NULL);
 }
 
 /* Nothing could be executed: was there a file whose interpreter or dynamic linker is missing? */
@@ -106,8 +119,32 @@ static _Noreturn void stage_exec_by_path(const struct stage_ctx *c, const struct
 	}
 	if (*name != '\0' && is_missing_only)
 		stage_die_if_found(c, p);
-	stage_refuse(c, ERR_NOT_FOUND, 127, 0, "exec: \"", name,
-		     "\": executable file not found in $PATH", NULL);
+	stage_die_missing(c, name);
+}
+
+static bool stage_is_executable(const char *file)
+{
+	struct stat st;
+
+	return fstatat(AT_FDCWD, file, &st, 0) == 0 && S_ISREG(st.st_mode) && access(file, X_OK) == 0;
+}
+
+void stage_find_program(const struct stage_ctx *c, const struct process_plan *p)
+{
+	const char *name = p->argv[0], *path = *name != '\0' ? stage_path_of(p->env) : NULL;
+	char file[4096];
+	bool fits;
+
+	if (strchr(name, '/') != NULL) {
+		stage_check_file(c, name, access(name, X_OK) < 0 ? errno : 0);
+		return;
+	}
+	while (path != NULL) {
+		path = stage_next_candidate(path, name, file, &fits);
+		if (fits && stage_is_executable(file))
+			return;
+	}
+	stage_die_missing(c, name);
 }
 
 _Noreturn void stage_exec(struct stage_ctx *c, const struct process_plan *p)

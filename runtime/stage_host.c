@@ -18,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "runtime/stages.h"
 
 /* Dispositions that a daemon or a shell may leave ignored, which execve would pass on. */
@@ -91,38 +92,39 @@ void stage_cgroup(struct stage_ctx *c, const int *fds, size_t n, bool unshares)
 {
 	stage_enter(c, STAGE_CGROUP_JOIN);
 	for (size_t i = 0; i < n; i++) {
-		if (write(fds[i], "0", 1) < 0)
+		if (DEFENCE(CGROUP_FIRST, write(fds[i], "0", 1), 1) < 0)
 			stage_die(c, "join the control group", NULL);
 		stage_close(fds[i]);
 	}
 	stage_enter(c, STAGE_CGROUPNS);
-	if (unshares && unshare(CLONE_NEWCGROUP) < 0)
+	if (unshares && DEFENCE(CGROUP_NAMESPACE, unshare(CLONE_NEWCGROUP), 0) < 0)
 		stage_die(c, "make a cgroup namespace", NULL);
 }
 
-static void stage_lo_up(const struct stage_ctx *c)
+int stage_lo_up(void)
 {
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	int fd = (int)syscall(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	/* a kernel without IPv4 has no 127.0.0.1 to bring up */
-	if (fd < 0 && errno == EAFNOSUPPORT)
-		return;
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &lo) < 0)
-		stage_die(c, "bring the loopback interface up", NULL);
+	if (fd < 0)
+		return errno == EAFNOSUPPORT ? 0 : -1;
+	if (ioctl(fd, SIOCSIFFLAGS, &lo) < 0)
+		return -1;
 	stage_close(fd);
+	return 0;
 }
 
-static int stage_own_proc(const struct stage_ctx *c)
+int stage_own_proc(const struct stage_ctx *c)
 {
 	int fs = fsopen("proc", FSOPEN_CLOEXEC);
 	int fd;
 
 	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		stage_die(c, "make a procfs for system controls", NULL);
+		stage_die(c, "make a procfs", NULL);
 	fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
 	if (fd < 0)
-		stage_die(c, "make a procfs for system controls", NULL);
+		stage_die(c, "make a procfs", NULL);
 	stage_close(fs);
 	return fd;
 }
@@ -158,8 +160,8 @@ void stage_host(struct stage_ctx *c, const struct launch_plan_stages *plan)
 		stage_die(c, "set the host name '", plan->hostname, "'", NULL);
 	if (plan->domainname != NULL && setdomainname(plan->domainname, strlen(plan->domainname)) < 0)
 		stage_die(c, "set the domain name '", plan->domainname, "'", NULL);
-	if (plan->brings_lo_up)
-		stage_lo_up(c);
+	if (plan->brings_lo_up && stage_lo_up() < 0)
+		stage_die(c, "bring the loopback interface up", NULL);
 	stage_sysctls(c, plan->sysctls, plan->n_sysctls);
 }
 
@@ -168,10 +170,12 @@ void stage_host(struct stage_ctx *c, const struct launch_plan_stages *plan)
  * Must not: fail the start when the kernel has no keyrings or the quota is used up: then there is none to inherit
  * but the parent's own, which holds nothing of ours.
  */
-void stage_keyring(struct stage_ctx *c)
+void stage_keyring(struct stage_ctx *c, const struct process_plan *p)
 {
 	stage_enter(c, STAGE_KEYRING);
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS &&
+	if (p->keeps_keyring)
+		return;
+	if (DEFENCE(KEYRING, syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL), 0) < 0 && errno != ENOSYS &&
 	    errno != EPERM && errno != EDQUOT && errno != EACCES && errno != ENOMEM)
 		stage_die(c, "make a session keyring", NULL);
 }

@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "runtime/stages.h"
 
 /*
@@ -37,6 +38,20 @@ void stage_limits(struct stage_ctx *c, const struct process_plan *p)
 		want.rlim_cur = want.rlim_cur < want.rlim_max ? want.rlim_cur : want.rlim_max;
 		if (prlimit(0, (__rlimit_resource_t)l->resource, &want, NULL) < 0)
 			stage_die(c, "set ", l->name, NULL);
+	}
+}
+
+void stage_raise_limits(pid_t pid, const struct process_plan *p)
+{
+	for (size_t i = 0; i < p->n_rlimits; i++) {
+		const struct stage_rlimit *l = &p->rlimits[i];
+		struct rlimit have;
+
+		if (prlimit(pid, (__rlimit_resource_t)l->resource, NULL, &have) < 0 || have.rlim_max >= l->limit.rlim_max)
+			continue;
+		have.rlim_max = l->limit.rlim_max;
+		/* where that is not possible, stage_limits() has the answer */
+		prlimit(pid, (__rlimit_resource_t)l->resource, &have, NULL);
 	}
 }
 
@@ -78,10 +93,18 @@ static void stage_place_stdio(const struct stage_ctx *c, int fds[3])
 }
 
 /*
- * STAGE_STDIO. Must: leave nothing but 0, 1, 2 and CLOEXEC descriptors; lead a session of its own, so that no
- * terminal of the host can be pushed characters into (CVE-2016-10124).
+ * Must: lead a session of its own, so that no terminal of the host can be pushed characters into (CVE-2016-10124).
  * Must not: take the controlling terminal from somebody else.
  */
+void stage_session(struct stage_ctx *c, const struct process_plan *p)
+{
+	if (DEFENCE(SESSION, setsid(), 0) < 0 && errno != EPERM)
+		stage_die(c, "make a session", NULL);
+	if (p->tty && ioctl(c->tty_fd, TIOCSCTTY, 0) < 0)
+		stage_die(c, "take the terminal", NULL);
+}
+
+/* STAGE_STDIO. Must: leave nothing but 0, 1, 2 and CLOEXEC descriptors. */
 void stage_stdio(struct stage_ctx *c, const struct process_plan *p)
 {
 	int fds[3] = { p->in_fd, p->out_fd, p->err_fd };
@@ -90,12 +113,8 @@ void stage_stdio(struct stage_ctx *c, const struct process_plan *p)
 	if (p->tty)
 		fds[0] = fds[1] = fds[2] = c->tty_fd;
 	stage_place_stdio(c, fds);
-	if (setsid() < 0 && errno != EPERM)
-		stage_die(c, "make a session", NULL);
-	if (p->tty && ioctl(0, TIOCSCTTY, 0) < 0)
-		stage_die(c, "take the terminal", NULL);
 	stage_own_stdio(c, p->identity.uid);
-	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+	if (close_range(3 + p->n_preserve, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		stage_die(c, "mark descriptors to be closed", NULL);
 }
 
@@ -112,7 +131,13 @@ void stage_chdir(struct stage_ctx *c, const struct process_plan *p)
 	if (fd < 0 || fchdir(fd) < 0)
 		stage_refuse(c, ERR_NONE, 127, errno, "chdir to cwd (\"", p->cwd,
 			     "\") set in config.json failed", NULL);
-	if (syscall(SYS_getcwd, at, sizeof(at)) < 0 || at[0] != '/')
+	/* Where no path leads from the root, the kernel says ENOENT or begins it with "(unreachable)" */
+	if (syscall(SYS_getcwd, at, sizeof(at)) < 0) {
+		if (errno != ENOENT)
+			stage_die(c, "look at cwd '", p->cwd, "'", NULL);
+		at[0] = '\0';
+	}
+	if (DEFENCE(CWD_INSIDE, at[0] != '/', false))
 		stage_refuse(c, ERR_DENIED, 126, 0, "cwd '", p->cwd,
 			     "' is outside of the container's root", NULL);
 	stage_close(fd);
@@ -180,10 +205,10 @@ void stage_seccomp(struct stage_ctx *c, const struct process_plan *p, enum stage
 		return;
 	if (p->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		stage_die(c, "set no_new_privs", NULL);
-	if (p->filter.len == 0)
+	if (DEFENCE(SECCOMP, p->filter.len == 0, true))
 		return;
 	stage_regain(c, p);
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &p->filter) < 0)
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p->filter_flags, &p->filter) < 0)
 		stage_die(c, "load the seccomp filter", NULL);
 }
 

@@ -66,6 +66,7 @@ _Noreturn void stage_init(struct stage_ctx *c, const struct process_plan *p)
 	if (program == 0)
 		stage_init_program(c, p, &mask);
 
+	stage_lsm_init(c, p);
 	close_range(3, ~0U, 0);
 	prctl(PR_SET_NAME, "kiln-init");
 	for (;;) {

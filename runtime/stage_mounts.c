@@ -17,6 +17,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "runtime/stages.h"
 
 static int stage_target(const struct stage_ctx *c, const struct mount_op *op, bool wants_dir)
@@ -30,7 +31,7 @@ static int stage_target(const struct stage_ctx *c, const struct mount_op *op, bo
 		return fd;
 	if (fstatfs(fd, &fs) < 0)
 		stage_die(c, "mount '", op->target, "': look at the target", NULL);
-	if (fs.f_type == PROC_SUPER_MAGIC)
+	if (DEFENCE(PROC_TARGETS, fs.f_type == PROC_SUPER_MAGIC, false))
 		stage_refuse(c, ERR_INVALID, 125, 0, "mount '", op->target, "': it is inside /proc",
 			     NULL);
 	return fd;
@@ -39,8 +40,12 @@ static int stage_target(const struct stage_ctx *c, const struct mount_op *op, bo
 static void stage_attach(const struct stage_ctx *c, const struct mount_op *op, int mount_fd,
 			 int target_fd)
 {
-	if (move_mount(mount_fd, "", target_fd, "",
-		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+	DEFENCE_PAUSE(ATTACH);
+	if (DEFENCE(ATTACH_BY_FD,
+		    move_mount(mount_fd, "", target_fd, "",
+			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
+		    move_mount(mount_fd, "", c->root_fd, op->target + 1,
+			       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS)) < 0)
 		stage_die(c, "mount '", op->target, "'", NULL);
 	stage_close(target_fd);
 }
@@ -82,7 +87,8 @@ static int stage_new_fs(const struct stage_ctx *c, const struct mount_op *op)
 	}
 	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		stage_die_fs(c, op, fs);
-	mnt = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)op->attr_set);
+	/* what is to be filled first is sealed afterwards */
+	mnt = fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)op->attr_set & ~(op->copies_up ? (unsigned)MOUNT_ATTR_RDONLY : 0));
 	if (mnt < 0)
 		stage_die_fs(c, op, fs);
 	stage_close(fs);
@@ -102,30 +108,46 @@ static void stage_set_attr(const struct stage_ctx *c, int fd, const struct mount
  * CVE-2023-28642: what is read and written as /proc and /sys must be at that very place, not behind a link of the
  * image that the container could exchange.
  */
-static void stage_refuse_link(const struct stage_ctx *c, const struct mount_op *op)
+static int stage_plain_target(const struct stage_ctx *c, const struct mount_op *op)
 {
 	int fd;
 
-	if (strcmp(op->type, "proc") != 0 && strcmp(op->type, "sysfs") != 0)
-		return;
-	fd = stage_open_plain(c->root_fd, op->target, O_PATH);
+	stage_close(stage_target(c, op, true)); /* makes it */
+	fd = stage_open_plain(c->root_fd, op->target, O_PATH | O_DIRECTORY);
 	if (fd < 0)
 		stage_die(c, "mount ", op->type, " on '", op->target,
 			  "': it must be an ordinary directory", NULL);
-	stage_close(fd);
+	return fd;
 }
 
-static void stage_mount_fs(const struct stage_ctx *c, const struct mount_op *op)
+/* Where its own /proc or /sys is, all that is hidden and protected in it is looked up from there. Return: NULL, no */
+static int *stage_kernel_fd(struct stage_ctx *c, const struct mount_op *op)
 {
-	struct mount_attr attr = { .propagation = op->propagation };
-	int target = stage_target(c, op, true);
-	int fd;
+	if (strcmp(op->type, "proc") == 0 && strcmp(op->target, "/proc") == 0)
+		return &c->proc_fd;
+	if (strcmp(op->type, "sysfs") == 0 && strcmp(op->target, "/sys") == 0)
+		return &c->sys_fd;
+	return NULL;
+}
 
-	stage_refuse_link(c, op);
-	fd = stage_new_fs(c, op);
+static void stage_mount_fs(struct stage_ctx *c, const struct mount_op *op)
+{
+	bool is_plain = strcmp(op->type, "proc") == 0 || strcmp(op->type, "sysfs") == 0;
+	struct mount_attr attr = { .attr_set = op->copies_up ? op->attr_set & MOUNT_ATTR_RDONLY : 0, .propagation = op->propagation };
+	int target = DEFENCE(PROC_IS_PLAIN, is_plain, false) ? stage_plain_target(c, op)
+							     : stage_target(c, op, true);
+	int fd = stage_new_fs(c, op), *kept = stage_kernel_fd(c, op);
+
+	if (op->copies_up)
+		stage_copy_up(c, op, target, fd);
 	stage_attach(c, op, fd, target);
-	if (attr.propagation != 0)
+	if (attr.propagation != 0 || attr.attr_set != 0)
 		stage_set_attr(c, fd, op, &attr);
+	if (kept != NULL) {
+		stage_close(*kept);
+		*kept = fd;
+		return;
+	}
 	stage_close(fd);
 }
 
@@ -201,10 +223,22 @@ static void stage_link(struct stage_ctx *c, const struct mount_op *op)
 		stage_die(c, "make link '", op->target, "/", op->name, "'", NULL);
 }
 
+/* "/proc/sys" becomes "/sys" in the container's procfs: whoever shares its root may have exchanged /proc meanwhile. */
+static int stage_open_kernel(const struct stage_ctx *c, const char *path)
+{
+	DEFENCE_PAUSE(KERNEL);
+	if (c->proc_fd >= 0 && strncmp(path, "/proc/", 6) == 0)
+		return stage_open_in_root(DEFENCE(KERNEL_BY_FD, c->proc_fd, c->root_fd),
+					  DEFENCE(KERNEL_BY_FD, path + 5, path), O_PATH);
+	if (c->sys_fd >= 0 && strncmp(path, "/sys/", 5) == 0)
+		return stage_open_in_root(c->sys_fd, path + 4, O_PATH);
+	return stage_open_in_root(c->root_fd, path, O_PATH);
+}
+
 /* A path to hide or to protect; -1 when it is truly not there. */
 static int stage_existing(const struct stage_ctx *c, const struct mount_op *op)
 {
-	int fd = stage_open_in_root(c->root_fd, op->target, O_PATH);
+	int fd = stage_open_kernel(c, op->target);
 
 	if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
 		stage_die(c, "protect '", op->target, "'", NULL);
@@ -246,10 +280,11 @@ static int stage_null(struct stage_ctx *c)
 
 	if (c->null_fd >= 0)
 		return c->null_fd;
-	c->null_fd = stage_open_in_root(c->root_fd, "/dev/null", O_PATH | O_NOFOLLOW);
+	c->null_fd = stage_open_in_root(c->root_fd, "/dev/null",
+					O_PATH | DEFENCE(NULL_LOOKED_AT, O_NOFOLLOW, 0));
 	if (c->null_fd < 0 || fstat(c->null_fd, &st) < 0)
 		stage_die(c, "open '/dev/null' in the container", NULL);
-	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+	if (DEFENCE(NULL_LOOKED_AT, !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3), false))
 		stage_refuse(c, ERR_INVALID, 125, 0,
 			     "'/dev/null' in the container is not the null device", NULL);
 	return c->null_fd;
@@ -319,13 +354,13 @@ void stage_mounts(struct stage_ctx *c, const struct mount_op *ops, size_t n)
 			stage_link(c, op);
 			break;
 		case MOUNT_READONLY:
-			stage_readonly(c, op);
+			DEFENCE(READONLY_PATHS, stage_readonly(c, op), (void)0);
 			break;
 		case MOUNT_SEAL:
 			stage_seal(c, op);
 			break;
 		case MOUNT_MASK:
-			stage_mask(c, op);
+			DEFENCE(MASKED_PATHS, stage_mask(c, op), (void)0);
 			break;
 		case MOUNT_KINDS_:
 			break;
@@ -334,5 +369,7 @@ void stage_mounts(struct stage_ctx *c, const struct mount_op *ops, size_t n)
 	stage_close(c->dir_fd);
 	stage_close(c->null_fd);
 	stage_close(c->mask_fd);
-	c->dir_fd = c->null_fd = c->mask_fd = -1;
+	stage_close(c->proc_fd);
+	stage_close(c->sys_fd);
+	c->dir_fd = c->null_fd = c->mask_fd = c->proc_fd = c->sys_fd = -1;
 }

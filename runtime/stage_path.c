@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "runtime/stages.h"
 
 #define LINKS_MAX  40 /* as the kernel's own limit */
@@ -32,7 +33,9 @@ static int stage_openat2(int root_fd, const char *path, uint64_t flags, uint64_t
 
 int stage_open_in_root(int root_fd, const char *path, uint64_t flags)
 {
-	return stage_openat2(root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	return DEFENCE(IN_ROOT,
+		       stage_openat2(root_fd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS),
+		       stage_openat2(root_fd, path[1] != '\0' ? path + 1 : ".", flags, 0));
 }
 
 int stage_open_plain(int root_fd, const char *path, uint64_t flags)
@@ -100,14 +103,16 @@ static bool stage_walk_is_last(const struct stage_walk *w)
 /* Open what is resolved so far. No link may have come into it meanwhile. */
 static int stage_walk_open(int root_fd, const char *done, uint64_t flags)
 {
-	return stage_open_plain(root_fd, done[0] == '\0' ? "/" : done, flags);
+	return DEFENCE(PLAIN_WALK, stage_open_plain(root_fd, done[0] == '\0' ? "/" : done, flags),
+		       openat(root_fd, done[0] == '\0' ? "." : done + 1, (int)flags | O_CLOEXEC));
 }
 
 static int stage_walk_make(int root_fd, const char *parent, const char *name, bool is_dir)
 {
-	int dir = stage_walk_open(root_fd, parent, O_PATH | O_DIRECTORY);
-	int made, fd;
+	int dir, made, fd;
 
+	DEFENCE_PAUSE(WALK);
+	dir = stage_walk_open(root_fd, parent, O_PATH | O_DIRECTORY);
 	if (dir < 0)
 		return -1;
 	if (is_dir) {

@@ -29,8 +29,8 @@ static _Noreturn void stage_tell(const struct stage_ctx *c, struct stage_msg *m,
 	m->stage = c->at;
 	for (const char *part = what; part != NULL; part = va_arg(parts, const char *))
 		len = stage_append(m->err.msg, sizeof(m->err.msg), len, part);
-	/* when this fails the parent is gone, and with it everybody who would want to know */
-	(void)!send(c->report_fd, m, sizeof(*m), MSG_NOSIGNAL);
+	/* When this fails the reader is gone, and with it everybody who would want to know. write: it may be a FIFO */
+	(void)!write(c->report_fd, m, sizeof(*m));
 	_exit(m->exit_code);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "runtime/stages.h"
 
 #ifndef TIOCGPTPEER
@@ -63,7 +64,10 @@ static int stage_open_pty(const struct stage_ctx *c)
 		stage_die(c, "open '/dev/pts/ptmx' in the container", NULL);
 	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
 		stage_die(c, "look at '/dev/pts/ptmx' in the container", NULL);
-	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) || fs.f_type != DEVPTS_SUPER_MAGIC)
+	if (DEFENCE(PTMX_LOOKED_AT,
+		    !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) ||
+			    fs.f_type != DEVPTS_SUPER_MAGIC,
+		    false))
 		stage_refuse(c, ERR_INVALID, 125, 0,
 			     "'/dev/pts/ptmx' in the container makes no terminals", NULL);
 	if (ioctl(fd, TIOCSPTLCK, &unlock) < 0)
@@ -120,14 +124,25 @@ void stage_seal_root(struct stage_ctx *c, const struct root_plan *root)
 		stage_die(c, "set the options of the root", NULL);
 }
 
+/* An initramfs is the root of all mounts: nothing can be pivoted off it. */
+static void stage_move_root(const struct stage_ctx *c)
+{
+	if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
+		stage_die(c, "move the root over '/'", NULL);
+}
+
 /*
  * Must: leave no way back: the old root is gone from the namespace.
  * Must not: need a directory for the old root inside the new one (it may be read-only).
  */
-void stage_pivot(struct stage_ctx *c)
+void stage_pivot(struct stage_ctx *c, const struct root_plan *root)
 {
 	if (fchdir(c->root_fd) < 0)
 		stage_die(c, "enter the root", NULL);
+	if (root->no_pivot) {
+		stage_move_root(c);
+		return;
+	}
 	if (syscall(SYS_pivot_root, ".", ".") < 0)
 		stage_die(c, "pivot into the root", NULL);
 	/* "." is now the old root, stacked on the new one */

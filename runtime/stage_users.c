@@ -9,10 +9,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "runtime/stages.h"
 
 #define PASSWD_MAX_BYTES (1u << 20)
@@ -28,6 +31,16 @@ struct stage_lines {
 	char buf[LINE_MAX_BYTES];
 };
 
+/* We read with more power than the container has: of /proc/kmsg that would take the host's messages away. */
+static bool stage_is_kernels(const struct stage_ctx *c, const struct stage_lines *l)
+{
+	struct statfs fs;
+
+	if (fstatfs(l->fd, &fs) < 0)
+		stage_die(c, "look at '", l->path, "' in the container", NULL);
+	return fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC;
+}
+
 static void stage_lines_open(const struct stage_ctx *c, struct stage_lines *l, const char *path)
 {
 	struct stat st;
@@ -40,9 +53,12 @@ static void stage_lines_open(const struct stage_ctx *c, struct stage_lines *l, c
 		stage_die(c, "open '", path, "' in the container", NULL);
 	if (l->fd >= 0 && fstat(l->fd, &st) < 0)
 		stage_die(c, "look at '", path, "' in the container", NULL);
-	if (l->fd >= 0 && !S_ISREG(st.st_mode))
+	if (l->fd >= 0 && DEFENCE(PASSWD_REGULAR, !S_ISREG(st.st_mode), false))
 		stage_refuse(c, ERR_INVALID, 125, 0, "'", path,
 			     "' in the container is not a regular file", NULL);
+	if (l->fd >= 0 && DEFENCE(PASSWD_ON_DISK, stage_is_kernels(c, l), false))
+		stage_refuse(c, ERR_INVALID, 125, 0, "'", path,
+			     "' in the container is a file of the kernel", NULL);
 }
 
 /* Read on. Return: false at the end */
@@ -64,7 +80,7 @@ static bool stage_lines_fill(const struct stage_ctx *c, struct stage_lines *l)
 		stage_die(c, "read '", l->path, "' in the container", NULL);
 	l->end += (size_t)n;
 	l->total += (size_t)n;
-	if (l->total > PASSWD_MAX_BYTES)
+	if (DEFENCE(PASSWD_BOUNDED, l->total > PASSWD_MAX_BYTES, false))
 		stage_refuse(c, ERR_INVALID, 125, 0, "'", l->path,
 			     "' in the container is larger than 1 MiB", NULL);
 	return n > 0;
@@ -147,7 +163,7 @@ static void stage_want(const struct stage_ctx *c, const char *name, struct stage
 {
 	enum stage_number kind = stage_parse_id(name, &ret->number);
 
-	if (kind == STAGE_NUMBER_TOO_LARGE)
+	if (DEFENCE(ID_RANGE, kind == STAGE_NUMBER_TOO_LARGE, false))
 		stage_refuse(c, ERR_INVALID, 125, 0,
 			     "uids and gids must be in range 0-2147483647: ", name, NULL);
 	ret->name = name;
@@ -324,7 +340,7 @@ void stage_users(struct stage_ctx *c, struct process_plan *p)
 		stage_resolve_text(c, id, &user);
 	else if (p->env_home_slot != NULL)
 		stage_find_user(c, &by_uid, &user);
-	stage_add_group(c, id, id->gid);
+	DEFENCE(PRIMARY_GROUP, stage_add_group(c, id, id->gid), (void)0);
 	stage_extra_groups(c, id);
 	if (p->env_home_slot != NULL)
 		stage_set_home(p, user.home);

@@ -3,46 +3,55 @@
  * Theory of operation
  *
  * A launch: the parent clones this child into fresh namespaces (and, with cgroup2, into its group); the child
- * walks PREPARE, CGROUP_JOIN, CGROUPNS, MOUNTS, PIVOT, HOST and then, as every program that enters a container,
+ * walks PREPARE, CGROUP_JOIN, CGROUPNS, NAMESPACES, MOUNTS, HOOKS, PIVOT, HOST and then, as every program that enters a container,
  * KEYRING to EXEC.
  *
  * A join: the parent clones an intermediate child, which walks PREPARE, CGROUP_JOIN, NAMESPACES; setns changes
  * only which pid namespace its children are born in, so it clones once more, with CLONE_PARENT: the program is the
- * intermediate's sibling, its parent waits for it. The intermediate ends; the program walks KEYRING to EXEC.
+ * intermediate's sibling, its parent waits for it. The intermediate walks KEYRING to SECCOMP_LATE before that, and only
+ * EXEC is left to the program; or, where the program's filter forbids what comes then, the program walks them itself.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "runtime/stages.h"
 
 #define STAGE_CTX(fd)                                                                         \
 	{                                                                                     \
-		.report_fd = (fd), .root_fd = -1, .dir_fd = -1, .mask_fd = -1, .null_fd = -1, \
-		.tty_fd = -1                                                                  \
+		.report_fd = (fd), .root_fd = -1, .dir_fd = -1, .proc_fd = -1, .sys_fd = -1,  \
+		.mask_fd = -1, .null_fd = -1, .tty_fd = -1, .lsm_fd = -1                      \
 	}
-#define KEEP_MAX 32
 
-_Noreturn void stage_process(struct stage_ctx *c, struct process_plan *p)
+/* Become what the program is to be: from STAGE_KEYRING to STAGE_SECCOMP_LATE. */
+static void stage_become(struct stage_ctx *c, struct process_plan *p)
 {
-	stage_keyring(c);
+	stage_keyring(c, p);
 	stage_users(c, p);
 	stage_stdio(c, p);
 	stage_chdir(c, p);
+	stage_lsm(c, p);
+	stage_scheduling(c, &p->sched);
 	stage_limits(c, p);
 	stage_ids(c, p);
-	/* Must: the program outlives the monitor. A profile may forbid prctl, so it is now */
-	stage_enter(c, STAGE_PDEATHSIG);
-	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
-		stage_die(c, "outlive the parent", NULL);
+	stage_let_go(c, p);
+	stage_lookup(c, p);
 	stage_seccomp(c, p, STAGE_SECCOMP_EARLY);
 	stage_caps(c, p);
 	stage_seccomp(c, p, STAGE_SECCOMP_LATE);
+}
+
+static _Noreturn void stage_process(struct stage_ctx *c, struct process_plan *p)
+{
+	stage_session(c, p);
+	stage_become(c, p);
+	stage_wait(c, p);
+	stage_start_hooks(c, p);
 	if (p->wants_init)
 		stage_init(c, p);
 	stage_exec(c, p);
@@ -65,47 +74,35 @@ _Noreturn void stage_launch(struct launch_plan_stages *plan, int report_fd)
 {
 	struct stage_ctx c = STAGE_CTX(report_fd);
 
+	bool has_users = plan->user_map.n_uids != 0;
+
 	stage_prepare(&c);
+	if (has_users)
+		stage_wait_mapped(&c);
 	stage_oom_score(&c, plan->process.oom_score_adj);
 	stage_cgroup(&c, plan->cgroup_fds, plan->n_cgroup_fds, plan->unshares_cgroup);
+	stage_namespaces(&c, plan);
 	stage_enter(&c, STAGE_MOUNTS);
 	stage_root(&c, &plan->root);
+	if (has_users)
+		stage_become_root(&c);
 	stage_mounts(&c, plan->ops, plan->n_ops);
 	stage_terminal(&c, &plan->process, true);
 	stage_make_cwd(&c, &plan->process);
+	stage_hooks(&c, plan);
 	stage_seal_root(&c, &plan->root);
 	stage_enter(&c, STAGE_PIVOT);
-	stage_pivot(&c);
+	stage_pivot(&c, &plan->root);
 	stage_host(&c, plan);
 	stage_process(&c, &plan->process);
 }
 
 /* --- join ------------------------------------------------------------------------------------------------ */
 
-struct stage_keep {
-	int fds[KEEP_MAX];
-	size_t n;
-};
-
-/* Insert in order. */
-static void stage_keep_fd(struct stage_keep *k, int fd)
-{
-	size_t i = k->n;
-
-	if (fd < 3 || k->n == KEEP_MAX)
-		return;
-	for (; i > 0 && k->fds[i - 1] > fd; i--)
-		k->fds[i] = k->fds[i - 1];
-	k->fds[i] = fd;
-	k->n++;
-}
-
-/* CVE-2016-9962, CVE-2024-21626: no descriptor of the host is open when a process of the container can see us. */
-static void stage_close_others(const struct join_plan_stages *plan, int report_fd)
+static void stage_close_host(const struct join_plan_stages *plan, int report_fd)
 {
 	const struct process_plan *p = &plan->process;
 	struct stage_keep k = { .n = 0 };
-	unsigned from = 3;
 
 	stage_keep_fd(&k, report_fd);
 	stage_keep_fd(&k, plan->pidfd);
@@ -114,13 +111,7 @@ static void stage_close_others(const struct join_plan_stages *plan, int report_f
 	stage_keep_fd(&k, p->err_fd);
 	for (size_t i = 0; i < plan->n_cgroup_fds; i++)
 		stage_keep_fd(&k, plan->cgroup_fds[i]);
-	for (size_t i = 0; i < k.n; i++) {
-		if ((unsigned)k.fds[i] > from)
-			close_range(from, (unsigned)k.fds[i] - 1, 0);
-		if ((unsigned)k.fds[i] >= from)
-			from = (unsigned)k.fds[i] + 1;
-	}
-	close_range(from, ~0U, 0);
+	stage_close_others(&k, 3 + p->n_preserve);
 }
 
 /* The same for what we have for stdio, where 2 is the log of the host. With a terminal: what 0 is, /dev/null. */
@@ -132,14 +123,65 @@ static void stage_hide_stdio(const struct stage_ctx *c, const struct process_pla
 		stage_die(c, "set up stdio", NULL);
 }
 
-static _Noreturn void stage_joined(struct stage_ctx *c, struct process_plan *p)
+static void stage_enter_root(struct stage_ctx *c, const struct process_plan *p)
 {
-	stage_die_with_parent(c);
 	c->root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (c->root_fd < 0)
 		stage_die(c, "open the root", NULL);
 	stage_terminal(c, p, false);
+}
+
+static _Noreturn void stage_joined(struct stage_ctx *c, struct process_plan *p)
+{
+	DEFENCE_PAUSE(BORN);
+	stage_die_with_parent(c);
+	stage_enter_root(c, p);
 	stage_process(c, p);
+}
+
+/* Must not: call anything that join_plan_build() has not asked the program's filter about. */
+static _Noreturn void stage_joined_ready(struct stage_ctx *c, const struct process_plan *p)
+{
+	DEFENCE_PAUSE(BORN);
+	stage_session(c, p);
+	stage_exec(c, p);
+}
+
+/*
+ * CAP_SYS_PTRACE in the container is power over any process that can be seen there, dumpable or not, and what has more
+ * power than the container would give it away. So the intermediate, which nobody there can see, becomes what the program
+ * is to be, and only then clones. By clone(2): profiles answer clone3 with ENOSYS, as its flags cannot be looked at.
+ */
+static _Noreturn void stage_join_becoming(struct stage_ctx *c, struct process_plan *p, pid_t *slot)
+{
+	unsigned long flags = CLONE_PARENT | (slot != NULL ? CLONE_PARENT_SETTID : 0);
+	long pid;
+
+	stage_enter_root(c, p);
+	stage_become(c, p);
+	pid = syscall(SYS_clone, flags, NULL, slot, NULL, 0ul);
+	if (pid < 0)
+		stage_die(c, "start a process in the container", NULL);
+	if (pid == 0)
+		stage_joined_ready(c, p);
+	_exit(0);
+}
+
+static void stage_enter_namespaces(struct stage_ctx *c, const struct join_plan_stages *plan)
+{
+	bool has_users = (plan->ns_flags & CLONE_NEWUSER) != 0;
+
+	stage_enter(c, STAGE_NAMESPACES);
+	if (has_users)
+		stage_raise_limits(0, &plan->process);
+	if (setns(plan->pidfd, plan->ns_flags) < 0) {
+		if (errno == ESRCH)
+			stage_refuse(c, ERR_CONFLICT, 125, 0, "the container is not running", NULL);
+		stage_die(c, "join the container's namespaces", NULL);
+	}
+	stage_close(plan->pidfd);
+	if (has_users)
+		stage_become_root(c);
 }
 
 _Noreturn void stage_join(struct join_plan_stages *plan, int report_fd, pid_t *pid_slot)
@@ -151,17 +193,14 @@ _Noreturn void stage_join(struct join_plan_stages *plan, int report_fd, pid_t *p
 	long pid;
 
 	stage_prepare(&c);
-	stage_close_others(plan, report_fd);
+	DEFENCE(EXEC_FDS, stage_close_host(plan, report_fd), (void)0);
 	stage_oom_score(&c, plan->process.oom_score_adj);
+	stage_initial_cpus(&c, &plan->process.sched);
 	stage_cgroup(&c, plan->cgroup_fds, plan->n_cgroup_fds, false);
-	stage_enter(&c, STAGE_NAMESPACES);
-	if (setns(plan->pidfd, plan->ns_flags) < 0) {
-		if (errno == ESRCH)
-			stage_refuse(&c, ERR_CONFLICT, 125, 0, "the container is not running", NULL);
-		stage_die(&c, "join the container's namespaces", NULL);
-	}
-	stage_close(plan->pidfd);
+	stage_enter_namespaces(&c, plan);
 	stage_hide_stdio(&c, &plan->process);
+	if (DEFENCE(EXEC_POWERS, plan->becomes_first, false))
+		stage_join_becoming(&c, &plan->process, pid_slot);
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid < 0)
 		stage_die(&c, "start a process in the container", NULL);

@@ -3,13 +3,15 @@
  * What the stages walk, and the stages themselves (runtime/stage_*.c).
  *
  * The structs are filled by the plan builders before clone and only read afterwards, except for the identity
- * (struct stage_identity), which STAGE_USERS completes in the child's own copy of the memory. Stage functions
+ * (struct stage_identity), which STAGE_USERS completes; the memory may be the parent's (clone_shared.h), which does not look
+ * at it again. Stage functions
  * do not return on failure: they report once over the socket and _exit. They may call only each other and
  * thin wrappers of system calls (tests/lint/stage-calls.txt).
  */
 #pragma once
 
 #include <linux/filter.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,14 +19,15 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "runtime/idmap.h"
 #include "runtime/stage.h"
 
 /* --- what is told to the parent -------------------------------------------------------------------------- */
 
-enum stage_msg_kind { STAGE_MSG_FAILED = 1, STAGE_MSG_PTY = 2 };
+enum stage_msg_kind { STAGE_MSG_FAILED = 1, STAGE_MSG_PTY = 2, STAGE_MSG_HOOKS = 3 };
 
 struct stage_msg {
-	uint32_t kind;     /* enum stage_msg_kind; PTY: one descriptor comes with it */
+	uint32_t kind;     /* enum stage_msg_kind; PTY: one descriptor comes with it; HOOKS: answered by a byte */
 	uint32_t stage;    /* enum stage */
 	int32_t exit_code; /* 125, 126, 127 */
 	uint32_t pad;
@@ -38,9 +41,12 @@ struct stage_ctx {
 	int root_fd;     /* -1 until STAGE_MOUNTS */
 	int dir_fd;      /* the directory of the last device or link made; -1 */
 	const char *dir; /* its path */
+	int proc_fd;     /* what is mounted on /proc and on /sys; -1: nothing of the kernel's */
+	int sys_fd;
 	int mask_fd;     /* the shared empty tmpfs, attached; -1 */
 	int null_fd;     /* the container's verified /dev/null; -1 */
 	int tty_fd;      /* the terminal's own side; -1 */
+	int lsm_fd;      /* where init is to confine itself; -1 */
 };
 
 /* --- mounts ------------------------------------------------------------------------------------------------ */
@@ -71,9 +77,17 @@ struct mount_op {
 	size_t n_params;
 	uint64_t attr_set;    /* MOUNT_ATTR_*; BIND: set before clone */
 	uint64_t attr_clr;    /* BIND */
+	uint64_t below_set, below_clr; /* BIND: the same for all that is mounted below, too */
 	uint64_t propagation; /* MS_PRIVATE … ; 0: as it comes (private) */
-	bool is_recursive;    /* BIND: attributes and propagation of the whole tree */
+	bool is_recursive;    /* BIND: with what is mounted below; the propagation holds there as well */
 	bool is_dir;          /* BIND: what target is made as when it is absent */
+	const char *inside;   /* BIND: fd is a pidfd, and this the place in its process's mount namespace; NULL: fd is the mount */
+	struct idmap map;     /* BIND: whose files they are; set before clone */
+	bool maps_below;      /* BIND: with what is mounted below */
+	bool is_group;        /* BIND: source is a directory of the container's own control group */
+	bool is_device;       /* BIND: source must be the device of mode and rdev */
+	bool copies_up;       /* FS: what is at target is copied into it */
+	bool has_mode;        /* FS: a parameter says its mode */
 	bool allows_proc;     /* target may lie in procfs */
 	int fd;               /* BIND: owned by the plan; -1 */
 	mode_t mode;          /* DEVICE: with S_IFCHR, S_IFBLK or S_IFIFO */
@@ -88,7 +102,26 @@ struct root_plan {
 	int tree_fd;      /* directory: detached mount; owned by the plan */
 	const char *path; /* where the root is attached, in the child's mount namespace */
 	bool is_readonly;
+	bool no_pivot;        /* move it over "/" and chroot */
 	uint64_t propagation; /* of the container's root; 0: private */
+};
+
+/* --- hooks ------------------------------------------------------------------------------------------------- */
+
+struct hook_op {
+	const char *path; /* absolute */
+	char *const *argv, *const *envp;
+	int64_t timeout_ms; /* 0: none */
+};
+
+/* Those of one kind. Empty value: {0} */
+struct hook_plan {
+	const char *what; /* "createContainer" */
+	const struct hook_op *ops;
+	size_t n;
+	const char *state; /* JSON, up to the number of the process, which is its last */
+	size_t n_state;
+	const char *cwd; /* NULL: where we are */
 };
 
 /* --- the process -------------------------------------------------------------------------------------------- */
@@ -118,6 +151,52 @@ struct stage_caps {
 	unsigned last; /* the highest capability that the kernel has */
 };
 
+#define CPU_MASK_BITS  8192
+#define NODE_MASK_BITS 1024
+
+/* A set of numbers, as the kernel takes them. */
+struct stage_bits {
+	unsigned long *v; /* NULL: nothing is set */
+	size_t n_bits;
+};
+
+/* Where and when it runs. Empty value: {0}, nothing is done */
+struct stage_sched {
+	bool has_attr;
+	struct {
+		uint32_t size, policy;
+		uint64_t flags;
+		int32_t nice;
+		uint32_t priority;
+		uint64_t runtime, deadline, period;
+		uint32_t util_min, util_max;
+	} attr; /* the kernel's struct sched_attr */
+	const char *policy; /* for messages */
+	int io_priority;    /* class and level as ioprio_set(2) has them; 0: as it is */
+	struct stage_bits initial_cpus, final_cpus; /* before the groups are joined, and after */
+	bool has_personality;
+	unsigned long personality;
+	bool has_memory;
+	int memory_mode; /* with flags */
+	struct stage_bits memory_nodes;
+};
+
+/* How a created program waits for `start`: both are FIFOs, open for reading and writing. -1: it does not wait */
+struct stage_wait {
+	int start_fd;  /* one byte lets it go on */
+	int report_fd; /* takes what goes wrong from then on; execve closes it */
+};
+
+/* A word to a security module about the next execve. */
+struct lsm_op {
+	const char *what;     /* for messages: "AppArmor profile" */
+	const char *name;     /* "docker-default" */
+	const char *files[2]; /* below a procfs; the second where the first is not there; NULL: none */
+	const char *text;     /* what is written there */
+	const char *init_files[2]; /* the same for Kiln's own init, which executes nothing; NULL: nothing is done */
+	const char *init_text;
+};
+
 struct process_plan {
 	char *const *argv;
 	char **env; /* NULL-terminated; a free slot before the end when identity.home is set */
@@ -130,12 +209,22 @@ struct process_plan {
 	struct stage_caps caps;
 	bool no_new_privs;
 	struct sock_fprog filter;  /* len 0: none */
+	uint32_t filter_flags;     /* SECCOMP_FILTER_FLAG_* */
+	const struct lsm_op *lsm;
+	size_t n_lsm;
+	struct stage_sched sched;
 	const char *oom_score_adj; /* text, NULL: as it is */
 	mode_t umask;
 	bool tty;
 	uint16_t height, width;
 	int in_fd, out_fd, err_fd; /* borrowed; -1 with tty */
 	bool wants_init;           /* Kiln's own init is PID 1 */
+	struct hook_plan start_hooks; /* in the container, before the program */
+	bool is_registered; /* the parent says by one byte that it has written down who we are (launch_watch.cloned) */
+	unsigned n_preserve; /* descriptors from 3 on that the program gets, too */
+	bool keeps_keyring;  /* the session keyring of the parent */
+	struct stage_wait wait;
+	atomic_uint *is_independent; /* set when it no longer dies with its parent; NULL: nobody looks */
 };
 
 struct sysctl_op {
@@ -143,14 +232,29 @@ struct sysctl_op {
 	const char *value;
 };
 
+/* A namespace that is entered instead of made. */
+struct namespace_join {
+	const char *type;   /* as the configuration calls it: "ipc" */
+	const char *source; /* "/proc/1/ns/ipc", "fd:3" */
+	int flag;           /* CLONE_NEW* */
+	int fd;             /* its file, or the pidfd of a process in it; owned by the plan; -1 */
+};
+
 struct launch_plan_stages {
 	uint64_t clone_flags;  /* CLONE_NEW* */
+	struct idmap user_map; /* of the user namespace; n_uids 0: it is the parent's */
+	struct namespace_join *joins;
+	size_t n_joins;
+	bool unshares_time;    /* by itself: its clocks are set before it enters */
+	const char *time_offsets; /* lines for the kernel; NULL: the clocks of the host */
 	bool unshares_cgroup;  /* by itself, after the joins */
 	const int *cgroup_fds; /* v1: each gets a "0" */
 	size_t n_cgroup_fds;
 	struct root_plan root;
 	struct mount_op *ops;
 	size_t n_ops;
+	bool asks_hooks;        /* the parent has hooks to run */
+	struct hook_plan hooks; /* in the container's namespaces, before the pivot */
 	const char *hostname; /* NULL: as it is */
 	const char *domainname;
 	bool brings_lo_up;
@@ -162,6 +266,7 @@ struct launch_plan_stages {
 struct join_plan_stages {
 	int pidfd;    /* borrowed */
 	int ns_flags; /* CLONE_NEW*, those that differ */
+	bool becomes_first; /* the intermediate becomes the program, and only then clones it */
 	const int *cgroup_fds;
 	size_t n_cgroup_fds;
 	struct process_plan process;
@@ -196,6 +301,18 @@ int stage_open_plain(int root_fd, const char *path, uint64_t flags);
 /* O_PATH descriptor of what a mount goes on, made (directory 0755 or empty file) when absent. Return: it, or -1 */
 int stage_open_target(int root_fd, const char *path, bool wants_dir);
 void stage_close(int fd);
+/* Bring the loopback interface up (stage_host.c). Return: 0, or -1 with errno */
+int stage_lo_up(void);
+
+/* A few descriptors in order; those below 3 are never among them. (stage_keep.c) */
+#define STAGE_KEEP_MAX 32
+struct stage_keep {
+	int fds[STAGE_KEEP_MAX];
+	size_t n;
+};
+void stage_keep_fd(struct stage_keep *k, int fd);
+/* Close all descriptors from @from on but these */
+void stage_close_others(const struct stage_keep *k, unsigned from);
 
 /*
  * --- the stages, one or a few a file; each is described where it is. They return when all is well, or not at all ---
@@ -206,32 +323,73 @@ void stage_prepare(struct stage_ctx *c);
 void stage_die_with_parent(struct stage_ctx *c);
 void stage_oom_score(struct stage_ctx *c, const char *text);
 
+/* In a user namespace of the container's own: PREPARE, then MOUNTS behind the root (launch) or NAMESPACES (join) */
+void stage_wait_mapped(const struct stage_ctx *c);
+void stage_become_root(struct stage_ctx *c);
+
 /* CGROUP_JOIN and CGROUPNS */
 void stage_cgroup(struct stage_ctx *c, const int *fds, size_t n, bool unshares);
+
+/* NAMESPACES of a launch */
+void stage_namespaces(struct stage_ctx *c, const struct launch_plan_stages *plan);
 
 /* MOUNTS, in this order, and PIVOT */
 void stage_root(struct stage_ctx *c, const struct root_plan *root);
 void stage_mounts(struct stage_ctx *c, const struct mount_op *ops, size_t n);
+/* tmpcopyup, into a mount that is not attached yet (stage_copy.c) */
+void stage_copy_up(const struct stage_ctx *c, const struct mount_op *op, int target_fd, int mount_fd);
 void stage_terminal(struct stage_ctx *c, const struct process_plan *p, bool wants_console);
 void stage_seal_root(struct stage_ctx *c, const struct root_plan *root);
-void stage_pivot(struct stage_ctx *c);
+void stage_pivot(struct stage_ctx *c, const struct root_plan *root);
+
+/* HOOKS, and START behind WAIT */
+void stage_hooks(struct stage_ctx *c, struct launch_plan_stages *plan);
+void stage_start_hooks(struct stage_ctx *c, const struct process_plan *p);
+
+/* How a hook has ended. */
+#define HOOK_OUTPUT_MAX 200
+#define HOOK_END_MAX    64
+struct stage_hook_end {
+	int status;   /* as wait(2) has it */
+	bool is_late; /* killed after its timeout */
+	char output[HOOK_OUTPUT_MAX]; /* the last of what it has written; control characters are spaces */
+};
+/* Run one, also in the parent. Return: 0 when it has ended, or -1 with errno when it could not be executed */
+int stage_run_hook(const struct hook_plan *plan, const struct hook_op *op, pid_t pid, struct stage_hook_end *end);
+/* Has it failed? In words. Return: that */
+bool stage_hook_failed(const struct stage_hook_end *end, char out[HOOK_END_MAX]);
 
 /* HOST */
 void stage_host(struct stage_ctx *c, const struct launch_plan_stages *plan);
 
-/* KEYRING to CAPS */
-void stage_keyring(struct stage_ctx *c);
+/* KEYRING to WAIT */
+void stage_keyring(struct stage_ctx *c, const struct process_plan *p);
 void stage_limits(struct stage_ctx *c, const struct process_plan *p);
+/* Hard limits that @pid (0: we) has no power to raise any more, by who still has it; also in the parent */
+void stage_raise_limits(pid_t pid, const struct process_plan *p);
+void stage_lsm(struct stage_ctx *c, const struct process_plan *p);
+void stage_scheduling(struct stage_ctx *c, const struct stage_sched *s);
+/* Before CGROUP_JOIN of a join */
+void stage_initial_cpus(struct stage_ctx *c, const struct stage_sched *s);
+void stage_lsm_init(struct stage_ctx *c, const struct process_plan *p);
+/* A procfs that nobody else can see. Return: its detached mount; it does not return on failure */
+int stage_own_proc(const struct stage_ctx *c);
 void stage_users(struct stage_ctx *c, struct process_plan *p);
 void stage_stdio(struct stage_ctx *c, const struct process_plan *p);
 void stage_chdir(struct stage_ctx *c, const struct process_plan *p);
 void stage_ids(struct stage_ctx *c, const struct process_plan *p);
 void stage_seccomp(struct stage_ctx *c, const struct process_plan *p, enum stage at);
 void stage_caps(struct stage_ctx *c, const struct process_plan *p);
+void stage_let_go(struct stage_ctx *c, const struct process_plan *p);
+void stage_lookup(struct stage_ctx *c, const struct process_plan *p);
+void stage_wait(struct stage_ctx *c, const struct process_plan *p);
+
+/* LOOKUP: refuse what STAGE_EXEC is going to refuse, as far as one sees without executing it (stage_exec.c) */
+void stage_find_program(const struct stage_ctx *c, const struct process_plan *p);
 
 /* EXEC: the program, or Kiln's own init with the program below it */
 _Noreturn void stage_exec(struct stage_ctx *c, const struct process_plan *p);
 _Noreturn void stage_init(struct stage_ctx *c, const struct process_plan *p);
 
-/* From STAGE_KEYRING to the end: what a launch and a join have in common */
-_Noreturn void stage_process(struct stage_ctx *c, struct process_plan *p);
+/* Lead a session, with the terminal when there is one */
+void stage_session(struct stage_ctx *c, const struct process_plan *p);

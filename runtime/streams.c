@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/own.h"
 #include "runtime/proto.h"
@@ -62,6 +63,10 @@ struct streams *streams_new(const struct streams_config *config)
 		 config->detach_keys ? config->detach_keys : "");
 	s->config.detach_keys = s->detach_keys;
 	jsonlog_init(&s->log, config->log_fd);
+	if (config->log_rotation)
+		jsonlog_set_rotation(&s->log, config->log_rotation);
+	if (config->log_attrs)
+		jsonlog_set_attrs(&s->log, config->log_attrs);
 	for (int i = 0; i < 2; i++)
 		s->outputs[i] = (struct output){ .fd = -1, .poll_index = -1 };
 	s->in_fd = -1;
@@ -203,7 +208,7 @@ bool streams_is_held(const struct streams *s)
 	if (s->has_exited && s->config.log_fd >= 0)
 		return false;
 	for (const struct client *c = s->clients; c; c = c->next) {
-		if (client_is_full(c))
+		if (DEFENCE(OUTPUT_HELD, client_is_full(c), false))
 			return true;
 	}
 	return false;
@@ -216,7 +221,7 @@ int streams_attach(struct streams *s, int fd, unsigned flags, const char *keys, 
 {
 	struct client *c;
 
-	if (s->n_clients >= STREAMS_CLIENTS_MAX) {
+	if (DEFENCE(ATTACHES_BOUNDED, s->n_clients >= STREAMS_CLIENTS_MAX, false)) {
 		close(fd);
 		return err_set(e, ERR_CONFLICT, "attach: %d clients are attached already", STREAMS_CLIENTS_MAX);
 	}
@@ -429,6 +434,11 @@ void streams_resize(struct streams *s, uint16_t height, uint16_t width)
 const struct strbuf *streams_captured(const struct streams *s)
 {
 	return &s->captured;
+}
+
+int streams_log_dir(const struct streams *s)
+{
+	return s->log.rotation.dir_fd;
 }
 
 void streams_relax(struct streams *s)

@@ -31,6 +31,8 @@ struct streams_config {
 	const char *detach_keys;  /* copied; of clients that bring none; only with a terminal */
 	int64_t stall_ns;         /* drop a full client after so long without progress; 0: never */
 	int log_fd;               /* takes; -1: no log */
+	const struct jsonlog_rotation *log_rotation;   /* copied, takes its dir_fd; NULL: never rotated */
+	const char *log_attrs;    /* copied: a JSON object for each line; NULL: none */
 };
 
 struct streams;
@@ -143,6 +145,12 @@ void streams_resize(struct streams *s, uint16_t height, uint16_t width);
  * Return: borrowed
  */
 const struct strbuf *streams_captured(const struct streams *s);
+
+/**
+ * streams_log_dir() - Where the log is rotated
+ * Return: borrowed; -1: it is not
+ */
+int streams_log_dir(const struct streams *s);
 
 /**
  * streams_relax() - Nothing has happened for a while: give memory back

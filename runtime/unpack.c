@@ -2,7 +2,7 @@
 /*
  * Theory of operation
  *
- * kiln-runtime unpack archive|layer: descriptors in, one directory filled, one JSON document out
+ * kiln-runtime unpack archive|blob|layer|upper: descriptors in, one directory filled, one JSON document out
  * (oci/unpack_proto.h). What could need a file of the host later (libcrypto's configuration, iconv's tables) is
  * touched before the sandbox closes: behind it, "/" is the image's, and nothing may be loaded from there.
  *
@@ -33,10 +33,27 @@ static int run_archive(struct arena *a, struct unpack_result *ret, struct err *e
 	return archive_stage(UNPACK_FD_INPUT, UNPACK_FD_DIR, &limits, a, ret->archive, e);
 }
 
+static int run_blob(struct arena *a, struct unpack_result *ret, struct err *e)
+{
+	const struct archive_limits limits = ARCHIVE_LIMITS_DEFAULT;
+
+	ret->archive = arena_new_obj(a, struct unpack_listing);
+	return archive_stage_blob(UNPACK_FD_INPUT, UNPACK_FD_DIR, &limits, a, ret->archive, e);
+}
+
 static int run_layer(struct arena *a, struct unpack_result *ret, struct err *e)
 {
 	const struct layer_limits limits = LAYER_LIMITS_DEFAULT;
 
+	ret->layer = arena_new_obj(a, struct unpack_layer);
+	return layer_apply(UNPACK_FD_INPUT, UNPACK_FD_DIR, &limits, a, ret->layer, e);
+}
+
+static int run_upper(struct arena *a, struct unpack_result *ret, struct err *e)
+{
+	struct layer_limits limits = LAYER_LIMITS_DEFAULT;
+
+	limits.has_lower = true;
 	ret->layer = arena_new_obj(a, struct unpack_layer);
 	return layer_apply(UNPACK_FD_INPUT, UNPACK_FD_DIR, &limits, a, ret->layer, e);
 }
@@ -46,7 +63,9 @@ static const struct unpack_kind {
 	int (*run)(struct arena *a, struct unpack_result *ret, struct err *e);
 } kinds[] = {
 	{ "archive", run_archive },
+	{ "blob", run_blob },
 	{ "layer", run_layer },
+	{ "upper", run_upper },
 };
 
 static const struct unpack_kind *kind_of(const char *name)
@@ -91,12 +110,12 @@ int unpack_main(int argc, char **argv)
 	int r;
 
 	if (!kind) {
-		fprintf(stderr, "usage: kiln-runtime unpack archive|layer\n");
+		fprintf(stderr, "usage: kiln-runtime unpack archive|blob|layer|upper\n");
 		return 2;
 	}
 	r = unpack(kind, a, &result, &e);
 	if (r < 0) {
-		failure = (struct unpack_failure){ e.kind, e.msg };
+		failure = (struct unpack_failure){ e.kind, e.msg, (uint32_t)e.sys };
 		result = (struct unpack_result){ .error = &failure };
 	}
 	json_emit(&unpack_result_schema, &result, &out);

@@ -25,6 +25,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/defence.h"
 #include "base/own.h"
 #include "runtime/unpack.h"
 
@@ -155,8 +156,9 @@ int unpack_sandbox_enter(int dir_fd, int result_fd, struct err *e)
 		return -1;
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
 		return err_sys(e, "leave the host's namespaces");
-	if (change_root(tree_fd, dir_fd, e) < 0 || keep_caps(e) < 0)
+	if (DEFENCE(UNPACK_ROOT, change_root(tree_fd, dir_fd, e), 0) < 0 ||
+	    DEFENCE(UNPACK_CAPS, keep_caps(e), 0) < 0)
 		return -1;
 	/* Sanitizers look at themselves through system calls that unpacking has no use for */
-	return IS_SANITIZED ? 0 : unpack_sandbox_filter(e);
+	return IS_SANITIZED ? 0 : DEFENCE(UNPACK_FILTER, unpack_sandbox_filter(e), 0);
 }

@@ -6,7 +6,7 @@ tests to have passed; a row with the status `open: reason` is listed at the end 
 no results are read: it is only checked that each test that is named exists in the tree. The status `may skip: reason`
 also takes tests that were skipped (a promise with an "if").
 
-Names: unit:test_module:name, e2e:test_name, vm:name, vm:INIT:e2e:test_name, lint:rule, script:name, suite:name (of contrib/check.sh).
+Names: unit:test_module:name, e2e:test_name, faults:test_name and so on for each FOLDER of tests/ (FOLDER:test_name), vm:name, vm:INIT:e2e:test_name, lint:rule, script:name, suite:name (of contrib/check.sh).
 """
 import glob
 import os
@@ -50,15 +50,23 @@ def names_in_tree():
     for path in glob.glob('tests/unit/test_*.c'):
         module = os.path.basename(path)[:-2]
         names |= {f'unit:{module}:{t}' for t in re.findall(r'START_TEST\s*\(\s*(\w+)', read(path))}
+    names |= {f'fuzz:{os.path.basename(path)[5:-2]}' for path in glob.glob('tests/fuzz/fuzz_*.c')}
     for path in glob.glob('tests/e2e/**/*.py', recursive=True):
         names |= {f'e2e:{t}' for t in re.findall(r'^\s*def (test_\w+)', read(path), re.M)}
+    for path in glob.glob('tests/*/test_*.py'):
+        suite = path.split('/')[1]
+        names |= {f'{suite}:{t}' for t in re.findall(r'^def (test_\w+)', read(path), re.M)}
+    for path in glob.glob('tests/security/test_*.py'):
+        for without, more, name in re.findall(r'^@attack\(((?:"[A-Z_ ]+",? ?)*)(.*)\)\ndef (test_\w+)', read(path), re.M):
+            names |= {f'security:{name}__without_{"_and_".join(w.lower().split())}' for w in re.findall('"(.*?)"', without)}
+            names |= {f'security:{name}__{kind}' for kind, sign in (('bundle', 'kilnd bundle'), ('paused', 'race=True')) if sign in more}
     for path in glob.glob('tests/vm/*') + glob.glob('tests/vm/guest/*'):
         if os.path.isfile(path):
             names |= {f'vm:{t}' for t in re.findall(r'\bvm:([\w.-]+)', read(path))}
             names |= {f'vm:{t}' for t in re.findall(r'^\s*(?:def\s+)?(?:test_)(\w+)\s*\(', read(path), re.M)}
     for line in read('tests/vm/subset.list').splitlines():
         words = line.split('#')[0].split()
-        names |= {f'vm:{init}:e2e:{words[0]}' for init in words[1:2] or ['systemd', 'plain'] if words}
+        names |= {f'vm:{init}:{"" if ":" in words[0] else "e2e:"}{words[0]}' for init in words[1:2] or ['systemd', 'plain'] if words}
     for path in glob.glob('tests/scripts/*.py'):
         names |= {f'script:{t}' for t in re.findall(r'^def test_(\w+)', read(path), re.M)}
     for path in glob.glob('tests/lint/rules_*.py'):

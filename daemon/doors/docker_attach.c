@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "daemon/doors/door_util.h"
+#include "daemon/engine/monitor.h"
 #include "runtime/proto.h"
 
 _Static_assert(HIJACK_PREFIX_MAX == ATTACH_PREFIX_MAX, "a prefix fits into one message");
@@ -34,13 +35,13 @@ static int attach_check(struct request *r, struct container *c, unsigned flags, 
 {
 	if (!(flags & (ATTACH_STDIN | ATTACH_STDOUT | ATTACH_STDERR)))
 		return err_set(e, ERR_INVALID, "Bad parameters: you must choose at least one stream");
-	if (request_query_bool(r, "logs"))
-		return err_set(e, ERR_UNSUPPORTED, "parameter 'logs' is refused: read the log from /containers/{id}/logs");
-	if (!request_query_bool(r, "stream"))
+	if (!request_query_bool(r, "stream") && !request_query_bool(r, "logs"))
 		return err_set(e, ERR_INVALID, "Bad parameters: attach without 'stream' and 'logs' gives nothing");
 	if (detach_keys_parse(request_query(r, "detachKeys"), keys, room, e) < 0)
 		return -1;
-	return container_can_attach(c, e);
+	if (request_query_bool(r, "logs") && container_can_replay(c, e) < 0)
+		return -1;
+	return request_query_bool(r, "stream") ? container_can_attach(c, e) : 0;
 }
 
 void docker_attach(struct request *r)
@@ -51,7 +52,7 @@ void docker_attach(struct request *r)
 	unsigned flags = attach_streams(r);
 	struct err e = {0};
 	size_t n_prefix = 0;
-	bool is_tty;
+	bool is_tty, is_stream, wants_logs;
 	int fd = -1;
 
 	if (!c)
@@ -61,6 +62,8 @@ void docker_attach(struct request *r)
 		return;
 	}
 	is_tty = c->opt->config->tty;
+	is_stream = request_query_bool(r, "stream");
+	wants_logs = request_query_bool(r, "logs");
 	if (!c->opt->config->open_stdin)
 		flags &= ~(unsigned)ATTACH_STDIN;
 	if (!is_tty)
@@ -70,5 +73,8 @@ void docker_attach(struct request *r)
 		reply_error(r, &e);
 		return;
 	}
-	container_attach(c, fd, flags, keys, prefix, n_prefix);
+	if (wants_logs)
+		container_attach_logs(c, &(struct monitor_attach){ fd, flags, keys, prefix, n_prefix }, is_stream);
+	else
+		container_attach(c, fd, flags, keys, prefix, n_prefix);
 }

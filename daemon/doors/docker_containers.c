@@ -11,6 +11,7 @@
 #include "daemon/doors/docker_list.h"
 #include "daemon/doors/docker_logs.h"
 #include "daemon/doors/docker_print.h"
+#include "daemon/doors/docker_sizes.h"
 #include "daemon/doors/doors.h"
 #include "daemon/doors/door_util.h"
 
@@ -47,6 +48,7 @@ static void created(void *ctx, const struct err *err, struct container *c)
 		reply_error(r, err);
 		return;
 	}
+	request_object(r, c->id);
 	jw_init(&w, &out);
 	jw_obj(&w, NULL);
 	jw_str(&w, "Id", c->id);
@@ -80,6 +82,24 @@ static void handle_create(struct request *r)
 	container_create(request_ctx(r), request_query(r, "name"), &opt, created, job);
 }
 
+static void measured(void *ctx, const struct err *err, const struct container_size *v, size_t n)
+{
+	AUTO_STRBUF struct strbuf out = {0};
+	struct request *r = pending_take(ctx);
+	struct container *c = NULL;
+	struct err e = *err;
+
+	(void)n;
+	if (!r)
+		return;
+	if (e.kind != ERR_NONE || container_find(request_ctx(r), v->id, &c, &e) < 0) {
+		reply_error(r, &e);
+		return;
+	}
+	docker_print_inspect(c, &v->rw_bytes, &out);
+	reply_json(r, 200, &out);
+}
+
 static void handle_inspect(struct request *r)
 {
 	AUTO_STRBUF struct strbuf out = {0};
@@ -88,10 +108,10 @@ static void handle_inspect(struct request *r)
 	if (!c)
 		return;
 	if (request_query_bool(r, "size")) {
-		reply_error_status(r, 501, "parameter 'size' is refused: sizes of containers are not computed yet");
+		docker_sizes(request_ctx(r), &c, 1, measured, pending_new(r));
 		return;
 	}
-	docker_print_inspect(c, &out);
+	docker_print_inspect(c, NULL, &out);
 	reply_json(r, 200, &out);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/own.h"
 #include "base/path.h"
+#include "daemon/doors/docker_ports.h"
 #include "oci/bundle.h"
 #include "oci/options_rules.h"
 
@@ -15,8 +16,7 @@ struct create_body {
 	struct opt_host_config *host;
 };
 
-#define LATER    "Kiln does not do this yet"
-#define NETWORKS "there are no networks yet; use --network none or host"
+#define NETWORKS "there are no networks yet; use --network none, host or container:NAME"
 #define VOLUMES  "there are no volumes yet; use -v /host/path:/path"
 #define NEVER    "not a Linux option"
 
@@ -24,53 +24,59 @@ const struct refused_field docker_refused_fields[] = {
 	{ "ArgsEscaped",                    "",                 NEVER },
 	{ "MacAddress",                     "",                 NETWORKS },
 	{ "NetworkDisabled",                "",                 "use --network none" },
-	{ "OnBuild",                        "",                 LATER },
-	{ "HostConfig.BlkioDeviceReadBps",  "",                 LATER },
-	{ "HostConfig.BlkioDeviceReadIOps", "",                 LATER },
-	{ "HostConfig.BlkioDeviceWriteBps", "",                 LATER },
-	{ "HostConfig.BlkioDeviceWriteIOps", "",                LATER },
-	{ "HostConfig.BlkioWeight",         "",                 LATER },
-	{ "HostConfig.BlkioWeightDevice",   "",                 LATER },
+	{ "OnBuild",                        "",                 "it is of builds, and Kiln builds no images" },
 	{ "HostConfig.Capabilities",        "",                 "use CapAdd and CapDrop" },
-	{ "HostConfig.Cgroup",              "",                 LATER },
-	{ "HostConfig.CgroupParent",        "",                 LATER },
-	{ "HostConfig.CgroupnsMode",        "\"private\"",      "containers have a cgroup namespace of their own" },
-	{ "HostConfig.ContainerIDFile",     "*",                "" },   /* the client writes that file */
+	{ "HostConfig.Cgroup",              "",                 "use CgroupParent" },
 	{ "HostConfig.CpuCount",            "",                 NEVER },
 	{ "HostConfig.CpuPercent",          "",                 NEVER },
-	{ "HostConfig.CpuRealtimePeriod",   "",                 LATER },
-	{ "HostConfig.CpuRealtimeRuntime",  "",                 LATER },
-	{ "HostConfig.DeviceRequests",      "",                 LATER },
+	{ "HostConfig.DeviceRequests",      "",                 "Kiln knows no drivers of devices; use Devices" },
 	{ "HostConfig.Dns",                 "",                 NETWORKS },
 	{ "HostConfig.DnsOptions",          "",                 NETWORKS },
 	{ "HostConfig.DnsSearch",           "",                 NETWORKS },
 	{ "HostConfig.ExtraHosts",          "",                 NETWORKS },
 	{ "HostConfig.IOMaximumBandwidth",  "",                 NEVER },
 	{ "HostConfig.IOMaximumIOps",       "",                 NEVER },
-	{ "HostConfig.IpcMode",             "\"private\"",      "containers have an IPC namespace of their own" },
 	{ "HostConfig.Isolation",           "\"default\"",      NEVER },
 	{ "HostConfig.KernelMemory",        "",                 "the kernel has no such limit any more" },
-	{ "HostConfig.KernelMemoryTCP",     "",                 LATER },
+	{ "HostConfig.KernelMemoryTCP",     "",                 "docker has it no more; Memory counts it, too" },
 	{ "HostConfig.Links",               "",                 NETWORKS },
-	{ "HostConfig.MaskedPaths",         "!",                "the masked paths are fixed; --privileged has none" },
-	{ "HostConfig.PidMode",             "\"private\"",      "containers have a pid namespace of their own" },
-	{ "HostConfig.PortBindings",        "",                 "publishing ports: " NETWORKS },
+	{ "HostConfig.Mounts.ClusterOptions", "",               "there is no swarm" },
+	{ "HostConfig.Mounts.ImageOptions", "",                 "images are not mounted" },
+	{ "HostConfig.Mounts.VolumeOptions", "",                VOLUMES },
+	{ "HostConfig.PortBindings",        "{}",               "publishing ports: " NETWORKS },
 	{ "HostConfig.PublishAllPorts",     "",                 "publishing ports: " NETWORKS },
-	{ "HostConfig.ReadonlyPaths",       "!",                "the read-only paths are fixed; --privileged has none" },
 	{ "HostConfig.Runtime",             "\"kiln\"",         "there is one runtime, 'kiln'" },
-	{ "HostConfig.StorageOpt",          "",                 LATER },
-	{ "HostConfig.UTSMode",             "\"private\"",      "containers have a UTS namespace of their own" },
-	{ "HostConfig.UsernsMode",          "\"host\"",         "there are no user namespaces yet" },
+	{ "HostConfig.StorageOpt",          "",                 "what a container writes is not limited in size" },
 	{ "HostConfig.VolumeDriver",        "",                 VOLUMES },
-	{ "HostConfig.VolumesFrom",         "",                 LATER },
+	{ "NetworkingConfig.EndpointsConfig.*", "",             NETWORKS },
 	{ NULL, NULL, NULL },
 };
+
+/* Behind "[12]", when a member follows; else where it is, as keys may have brackets, too */
+static const char *skip_index(const char *p)
+{
+	size_t n = 1 + strspn(p + 1, "0123456789");
+
+	return n > 1 && p[n] == ']' && p[n + 1] == '.' ? p + n + 1 : p;
+}
+
+/* Is @path that of a row, but for the indexes of arrays? */
+static bool is_path(const char *row, const char *path)
+{
+	for (;; row++, path++) {
+		path = *path == '[' ? skip_index(path) : path;
+		if (strncasecmp(row, path, 1) != 0)
+			return false;
+		if (*row == '\0')
+			return true;
+	}
+}
 
 /* Rows of the tables of options that are handled elsewhere in the API, but refused here: the table above wins. */
 static const struct refused_field *refused_find(const char *path)
 {
 	for (const struct refused_field *f = docker_refused_fields; f->path; f++)
-		if (strcasecmp(f->path, path) == 0)
+		if (is_path(f->path, path))
 			return f;
 	return NULL;
 }
@@ -114,10 +120,8 @@ static bool is_listed(const char *accepted, const char *value)
 
 static bool is_accepted(const struct refused_field *f, const char *value)
 {
-	if (f && str_eq(f->accepted, "*"))
-		return true;
-	if (f && str_eq(f->accepted, "!"))   /* an empty list means "none", which is asking */
-		return str_eq(value, "null");
+	if (f && str_eq(f->accepted, "{}"))  /* keys count: {"80/tcp":[{"HostPort":""}]} asks for any port */
+		return str_eq(value, "null") || str_eq(value, "{}");
 	return asks_nothing(value) || (f && is_listed(f->accepted, value));
 }
 
@@ -132,20 +136,49 @@ static int refuse(const char *path, const char *value, struct err *e)
 	return err_set(e, ERR_UNSUPPORTED, "%.128s is refused: unknown field", path);
 }
 
-/* The networks a request may name, each with nothing special asked of it. */
-static int check_endpoint(void *ctx, const char *path, const char *value, struct err *e)
+static bool is_network(const char *mode)
 {
 	static const char *const known[] = { "default", "bridge", "none", "host" };
 
-	(void)ctx;
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-		if (str_eq(path, known[i])) {
-			if (asks_nothing(value))
-				return 0;
-			return err_set(e, ERR_UNSUPPORTED,
-				       "NetworkingConfig.EndpointsConfig.%s is refused: " NETWORKS, path);
-		}
-	return err_set(e, ERR_UNSUPPORTED, "network '%.64s' is refused: " NETWORKS, path);
+		if (str_eq(mode, known[i]))
+			return true;
+	return str_starts(mode, "container:");
+}
+
+/* An endpoint's fields, of which only IPAMConfig has more within it */
+struct endpoint { void *ipam; };
+static const struct jschema ipam_schema = { .spec = "IPAMConfig", .size = 1, .fold_case = true };
+static const struct jfield endpoint_fields[] = { J_OBJECT(struct endpoint, ipam, "IPAMConfig", &ipam_schema, 0) };
+static const struct jschema endpoint_schema = J_SCHEMA_FOLD(struct endpoint, "EndpointSettings", endpoint_fields);
+
+struct endpoint_check {
+	struct arena *a;
+	const char *network;
+};
+
+static int check_endpoint_field(void *ctx, const char *path, const char *value, struct err *e)
+{
+	const struct endpoint_check *check = ctx;
+
+	if (asks_nothing(value))
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED, "NetworkingConfig.EndpointsConfig.%.64s.%.64s is refused: " NETWORKS, check->network, path);
+}
+
+/* The networks a request may name, each with nothing special asked of it. */
+static int check_endpoint(void *ctx, const char *path, const char *value, struct err *e)
+{
+	struct endpoint_check check = { .a = ctx, .network = path };
+	void *endpoint = NULL;
+
+	if (!is_network(path))
+		return err_set(e, ERR_UNSUPPORTED, "network '%.64s' is refused: " NETWORKS, path);
+	if (asks_nothing(value))
+		return 0;
+	if (json_decode(value, strlen(value), &endpoint_schema, check.a, check_endpoint_field, &check, &endpoint, e) == 0)
+		return 0;
+	return e->kind == ERR_UNSUPPORTED ? -1 : err_wrap(e, "NetworkingConfig.EndpointsConfig.%.64s", path);
 }
 
 struct networking { struct json_raw endpoints; };
@@ -153,6 +186,12 @@ static const struct jfield networking_fields[] = { J_RAW(struct networking, endp
 static const struct jschema networking_schema = J_SCHEMA_FOLD(struct networking, "NetworkingConfig", networking_fields);
 static const struct jschema endpoints_schema = { .spec = "EndpointsConfig" };
 static const struct jschema volumes_schema = { .spec = "Volumes" };
+
+static int on_unknown_networking(void *ctx, const char *path, const char *value, struct err *e)
+{
+	(void)ctx;
+	return asks_nothing(value) ? 0 : err_set(e, ERR_UNSUPPORTED, "NetworkingConfig.%.64s is refused: unknown field", path);
+}
 
 static int on_unknown(void *ctx, const char *path, const char *value, struct err *e)
 {
@@ -163,19 +202,14 @@ static int on_unknown(void *ctx, const char *path, const char *value, struct err
 		return refuse(path, value, e);
 	if (asks_nothing(value) && strchr(value, '"') == NULL)
 		return 0;
-	if (json_decode(value, strlen(value), &networking_schema, ctx, NULL, NULL, (void **)&net, e) < 0)
-		return err_wrap(e, "NetworkingConfig");
+	if (json_decode(value, strlen(value), &networking_schema, ctx, on_unknown_networking, NULL, (void **)&net, e) < 0)
+		return e->kind == ERR_UNSUPPORTED ? -1 : err_wrap(e, "NetworkingConfig");
 	if (!net->endpoints.text || str_eq(net->endpoints.text, "null"))
 		return 0;
-	if (json_decode(net->endpoints.text, net->endpoints.len, &endpoints_schema, ctx, check_endpoint, NULL,
+	if (json_decode(net->endpoints.text, net->endpoints.len, &endpoints_schema, ctx, check_endpoint, ctx,
 			&endpoints, e) < 0)
 		return -1;
 	return 0;
-}
-
-static int refuse_text(const char *path, const char *value, struct arena *a, struct err *e)
-{
-	return str_is_empty(value) ? 0 : refuse(path, arena_printf(a, "\"%s\"", value), e);
 }
 
 static bool is_place(const char *path, const char *place)
@@ -228,28 +262,21 @@ static int check_volumes(const struct container_options *o, struct arena *a, str
 /* Values of handled fields that are for later. */
 static int check_values(const struct container_options *o, struct arena *a, struct err *e)
 {
-	static const char *const networks[] = { "", "default", "bridge", "none", "host" };
 	const char *mode = o->host->network_mode ? o->host->network_mode : "";
 	struct options_security security;
-	bool is_known = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(networks); i++)
-		is_known = is_known || str_eq(mode, networks[i]);
-	if (!is_known)
+	if (*mode && !is_network(mode) && !str_eq(mode, "container"))
 		return err_set(e, ERR_UNSUPPORTED, "HostConfig.NetworkMode '%.64s' is refused: " NETWORKS, mode);
 	if (o->host->log_config && !str_is_empty(o->host->log_config->type) &&
 	    !str_eq(o->host->log_config->type, "json-file") && !str_eq(o->host->log_config->type, "none"))
 		return err_set(e, ERR_UNSUPPORTED, "HostConfig.LogConfig.Type '%.64s' is refused: use 'json-file' or 'none'",
 			       o->host->log_config->type);
-	if (o->host->log_config && o->host->log_config->config.n)
-		return err_set(e, ERR_UNSUPPORTED, "HostConfig.LogConfig.Config.%.64s is refused: " LATER,
-			       o->host->log_config->config.v[0].key);
 	if (o->host->privileged && o->host->n_devices)
 		return err_set(e, ERR_UNSUPPORTED, "HostConfig.Devices with Privileged is refused: "
 			       "a privileged container has all devices of the host under their own names");
-	if (options_security(o->host, &security, e) < 0 || check_volumes(o, a, e) < 0)
+	if (options_security(o->host, &security, e) < 0 || docker_check_exposed(o->config, a, e) < 0)
 		return -1;
-	return refuse_text("HostConfig.CgroupParent", o->host->cgroup_parent, a, e);
+	return check_volumes(o, a, e);
 }
 
 /* The rows of Config and one more, put together at the first request; the loop thread is the only caller. */

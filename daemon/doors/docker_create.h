@@ -19,8 +19,8 @@ int docker_create_parse(const char *body, size_t n, struct arena *a, struct cont
 
 /* One field of the API that Kiln does not do: why, and what it takes as "not asked". For the tests and the docs. */
 struct refused_field {
-	const char *path;        /* "HostConfig.Devices" */
-	const char *accepted;    /* compact JSON values that ask for nothing besides null, false, 0, "", [] and {}, divided by '|'; "" for none */
+	const char *path;        /* "HostConfig.Devices"; arrays without their indexes */
+	const char *accepted;    /* compact JSON values that ask for nothing besides null, false, 0, "", [] and {}, divided by '|'; "" for none, "{}" when keys ask, too */
 	const char *reason;
 };
 extern const struct refused_field docker_refused_fields[];   /* ends with a NULL path */

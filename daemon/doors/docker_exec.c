@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* containers/{id}/exec and exec/...: create, start (hijacked or detached), resize, inspect. */
+#include "daemon/doors/docker_exec.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -70,23 +72,31 @@ static int console_size(const struct json_raw *raw, uint32_t *ret_h, uint32_t *r
 	return 0;
 }
 
-static int exec_parse(struct request *r, struct exec_options *o, struct err *e)
+int docker_exec_parse(const char *body, size_t n, struct arena *a, struct exec_options *ret, struct err *e)
 {
 	struct exec_body *b = NULL;
-	const char *body;
-	size_t n;
 
-	body = request_body(r, &n);
-	if (json_decode(body, n, &exec_body_schema, request_arena(r), exec_unknown, NULL, (void **)&b, e) < 0)
+	if (json_decode(body, n, &exec_body_schema, a, exec_unknown, NULL, (void **)&b, e) < 0)
 		return -1;
 	if (b->cmd.n == 0)
 		return err_set(e, ERR_INVALID, "No exec command specified");
-	*o = (struct exec_options){
+	*ret = (struct exec_options){
 		.attach_stdin = b->attach_stdin, .attach_stdout = b->attach_stdout, .attach_stderr = b->attach_stderr,
 		.tty = b->tty, .privileged = b->privileged, .cmd = b->cmd, .env = b->env,
 		.user = b->user, .working_dir = b->working_dir, .detach_keys = b->detach_keys,
 	};
-	return console_size(&b->console_size, &o->height, &o->width, e);
+	return console_size(&b->console_size, &ret->height, &ret->width, e);
+}
+
+int docker_exec_start_parse(const char *body, size_t n, struct arena *a, struct exec_start_options *io, struct err *e)
+{
+	struct start_body *b = NULL;
+
+	if (json_decode(n ? body : "{}", n ? n : 2, &start_body_schema, a, exec_unknown, NULL, (void **)&b, e) < 0 ||
+	    console_size(&b->console_size, &io->height, &io->width, e) < 0)
+		return -1;
+	io->is_detached = b->detach;
+	return 0;
 }
 
 static void handle_create(struct request *r)
@@ -96,12 +106,15 @@ static void handle_create(struct request *r)
 	struct exec_options opt = {0};
 	struct exec *x = NULL;
 	struct err e = {0};
+	const char *body;
 	char keys[16];
 	struct jw w;
+	size_t n;
 
 	if (!c)
 		return;
-	if (exec_parse(r, &opt, &e) < 0 || detach_keys_parse(opt.detach_keys, keys, sizeof(keys), &e) < 0 ||
+	body = request_body(r, &n);
+	if (docker_exec_parse(body, n, request_arena(r), &opt, &e) < 0 || detach_keys_parse(opt.detach_keys, keys, sizeof(keys), &e) < 0 ||
 	    exec_create(c, &opt, &x, &e) < 0) {
 		reply_error(r, &e);
 		return;
@@ -119,6 +132,8 @@ static struct exec *door_exec(struct request *r)
 
 	if (!x)
 		reply_error_status(r, 404, "No such exec instance: %.64s", request_param(r, "id"));
+	else
+		request_object(r, x->c->id);
 	return x;
 }
 
@@ -171,8 +186,7 @@ static void start_attached(struct request *r, struct exec *x, uint32_t height, u
 static void handle_start(struct request *r)
 {
 	struct exec *x = door_exec(r);
-	struct start_body *b = NULL;
-	uint32_t height, width;
+	struct exec_start_options o;
 	struct err e = {0};
 	const char *body;
 	size_t n;
@@ -180,17 +194,15 @@ static void handle_start(struct request *r)
 	if (!x)
 		return;
 	body = request_body(r, &n);
-	height = x->opt->height;
-	width = x->opt->width;
-	if (json_decode(n ? body : "{}", n ? n : 2, &start_body_schema, request_arena(r), exec_unknown, NULL, (void **)&b, &e) < 0 ||
-	    console_size(&b->console_size, &height, &width, &e) < 0 || exec_can_start(x, &e) < 0) {
+	o = (struct exec_start_options){ .height = x->opt->height, .width = x->opt->width };
+	if (docker_exec_start_parse(body, n, request_arena(r), &o, &e) < 0 || exec_can_start(x, &e) < 0) {
 		reply_error(r, &e);
 		return;
 	}
-	if (!b->detach)
-		start_attached(r, x, height, width);
+	if (!o.is_detached)
+		start_attached(r, x, o.height, o.width);
 	else
-		exec_start(x, -1, 0, "", NULL, 0, x->opt->tty, (uint16_t)height, (uint16_t)width, started_detached, pending_new(r));
+		exec_start(x, -1, 0, "", NULL, 0, x->opt->tty, (uint16_t)o.height, (uint16_t)o.width, started_detached, pending_new(r));
 }
 
 static void handle_resize(struct request *r)

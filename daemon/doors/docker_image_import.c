@@ -4,70 +4,22 @@
  *
  * Spec: Docker Engine API 1.51, ImageCreate
  */
-#include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/own.h"
 #include "daemon/doors/docker_image_files.h"
-#include "daemon/doors/door_util.h"
+#include "daemon/doors/docker_image_upload.h"
 #include "daemon/engine/image.h"
 #include "oci/changes.h"
 #include "oci/reference.h"
 
 struct importing {
-	struct pending *p;
-	struct engine *eng;
-	struct arena *arena;         /* of @what */
+	struct arena *arena;         /* the request's */
 	struct image_import what;
-	int fd;                      /* the file that the body goes to */
-	struct strbuf line;
 };
 
-static void importing_free(struct importing *m)
+static struct load_op *begin_import(struct engine *eng, int fd, const struct image_watch *w, void *ctx)
 {
-	close_fd(&m->fd);
-	strbuf_done(&m->line);
-	arena_free(m->arena);
-	free(m);
-}
+	const struct importing *m = ctx;
 
-static void import_line(void *ctx, const char *id)
-{
-	struct importing *m = ctx;
-	struct jw w;
-
-	jw_init(&w, &m->line);
-	jw_obj(&w, NULL);
-	jw_str(&w, "status", id);
-	jw_obj_end(&w);
-	strbuf_adds(&m->line, "\r\n");
-}
-
-static void imported(void *ctx, const struct err *err)
-{
-	struct importing *m = ctx;
-	struct request *r = pending_take(m->p);
-
-	if (r && err->kind != ERR_NONE) {
-		reply_error(r, err);
-	} else if (r) {
-		reply_stream_begin(r, 200, "application/json");
-		reply_stream_write(r, m->line.data, m->line.len);
-		reply_stream_end(r);
-	}
-	importing_free(m);
-}
-
-static void body_arrived(void *ctx, const struct err *err)
-{
-	struct importing *m = ctx;
-
-	if (err->kind != ERR_NONE)
-		imported(m, err);
-	else
-		image_import(m->eng, TAKE_FD(m->fd), &m->what, import_line, imported, m);
+	return image_import(eng, fd, &m->what, w);
 }
 
 /* ---- what is asked for ---- */
@@ -85,8 +37,8 @@ static int read_tag(struct request *r, struct importing *m, struct err *e)
 		return -1;
 	if (ref.digest)
 		return err_set(e, ERR_INVALID, "cannot import digest reference");
-	if (str_eq(reference_familiar_name(&ref, m->arena), "sha256"))
-		return err_set(e, ERR_INVALID, "refusing to create an ambiguous tag using digest algorithm as name");
+	if (reference_check_new(&ref, e) < 0)
+		return -1;
 	m->what.tag = reference_canonical(&ref, m->arena);
 	return 0;
 }
@@ -112,8 +64,8 @@ static int read_query(struct request *r, struct importing *m, struct err *e)
 	if (!str_is_empty(request_query(r, "fromImage")))
 		return err_set(e, ERR_UNSUPPORTED, "pull is refused: Kiln does not do this yet (use docker load)");
 	if (!str_eq(from, "-"))
-		return err_set(e, ERR_UNSUPPORTED, "import is refused from anywhere but the request's body (docker import -)");
-	if (!str_is_empty(platform) && !str_eq(platform, "linux") &&
+		return err_set(e, ERR_UNSUPPORTED, "import is refused from anywhere but the request's body: fetch it first (curl URL | docker import -)");
+	if (!str_is_empty(platform) && !str_eq(platform, "linux") && !str_eq(platform, image_host_arch()) &&
 	    !str_eq(platform, arena_printf(m->arena, "linux/%s", image_host_arch())))
 		return err_set(e, ERR_UNSUPPORTED, "parameter 'platform': an image is stored for this machine's platform only");
 	m->what.message = arena_strdup(m->arena, str_is_empty(message) ? "Imported from -" : message);
@@ -122,24 +74,12 @@ static int read_query(struct request *r, struct importing *m, struct err *e)
 
 void docker_image_create(struct request *r)
 {
-	struct importing *m = xcalloc(1, sizeof(*m));
+	static const struct upload_kind import = { "status", "", begin_import };
+	struct importing m = { .arena = request_arena(r) };
 	struct err e = { 0 };
-	int body_fd;
 
-	m->fd = -1;
-	m->eng = request_ctx(r);
-	m->arena = arena_new();
-	if (read_query(r, m, &e) < 0 || image_import_open(m->eng, &m->fd, &e) < 0) {
+	if (read_query(r, &m, &e) < 0)
 		reply_error(r, &e);
-		importing_free(m);
-		return;
-	}
-	body_fd = fcntl(m->fd, F_DUPFD_CLOEXEC, 0);   /* the sink closes its own */
-	if (body_fd < 0) {
-		reply_error_status(r, 500, "take the body: %m");
-		importing_free(m);
-		return;
-	}
-	m->p = pending_new(r);
-	request_body_to_fd(r, body_fd, body_arrived, m);
+	else
+		upload_run(r, &import, true, &m);
 }

@@ -18,20 +18,14 @@ int64_t image_created_ns(const struct image *i)
 	return ns;
 }
 
-static void print_tags(struct jw *w, const struct str_list *tags, struct arena *a)
-{
-	jw_arr(w, "RepoTags");
-	for (size_t k = 0; k < tags->n; k++)
-		jw_str(w, NULL, image_familiar(tags->v[k], a));
-	jw_arr_end(w);
-}
-
-/* name@digest, once for each repository; only an image that came with a manifest has one */
-static void print_digests(struct jw *w, const struct image *i, struct arena *a)
+void image_names(const struct image *i, struct arena *a, struct image_names *ret)
 {
 	const char *last = "";
 
-	jw_arr(w, "RepoDigests");
+	ret->tags = (struct str_list){ arena_new_array(a, char *, i->n_tags + 1), 0 };
+	ret->digests = (struct str_list){ arena_new_array(a, char *, i->n_tags + 1), 0 };
+	for (size_t k = 0; k < i->n_tags; k++)
+		ret->tags.v[ret->tags.n++] = (char *)image_familiar(i->tags[k], a);
 	for (size_t k = 0; k < i->n_tags && i->manifest_digest; k++) {
 		struct reference ref = { 0 };
 		const char *name;
@@ -41,10 +35,15 @@ static void print_digests(struct jw *w, const struct image *i, struct arena *a)
 		name = reference_familiar_name(&ref, a);
 		/* Tags are sorted: those of a repository stand together. */
 		if (!str_eq(name, last))
-			jw_str(w, NULL, arena_printf(a, "%s@%s", name, i->manifest_digest));
+			ret->digests.v[ret->digests.n++] = arena_printf(a, "%s@%s", name, i->manifest_digest);
 		last = name;
 	}
-	jw_arr_end(w);
+}
+
+static void print_names(struct jw *w, const struct image_names *names)
+{
+	jw_strs(w, "RepoTags", &names->tags);
+	jw_strs(w, "RepoDigests", &names->digests);
 }
 
 /* Before 1.43 an image without a name had this one. */
@@ -66,19 +65,15 @@ static void print_labels(struct jw *w, const struct str_map *labels)
 		jw_null(w, "Labels");
 }
 
-void image_print_row(struct jw *w, const struct image *i, const struct str_list *tags, unsigned api)
+void image_print_row(struct jw *w, const struct image *i, const struct image_names *names, unsigned api)
 {
-	AUTO_ARENA struct arena *a = arena_new();
-
 	jw_obj(w, NULL);
 	jw_str(w, "Id", i->id);
 	jw_str(w, "ParentId", "");
-	if (i->n_tags == 0 && api < 143) {
+	if (i->n_tags == 0 && api < 143)
 		print_no_names(w);
-	} else {
-		print_tags(w, tags, a);
-		print_digests(w, i, a);
-	}
+	else
+		print_names(w, names);
 	jw_i64(w, "Created", image_created_ns(i) / CLOCK_NS_PER_SEC);
 	jw_i64(w, "Size", i->size_bytes);
 	jw_i64(w, "SharedSize", -1);
@@ -169,11 +164,12 @@ void image_print_inspect(struct jw *w, const struct image *i, unsigned api)
 {
 	AUTO_ARENA struct arena *a = arena_new();
 	const struct oci_image_config *c = i->config;
+	struct image_names names;
 
 	jw_obj(w, NULL);
 	jw_str(w, "Id", i->id);
-	print_tags(w, &(struct str_list){ i->tags, i->n_tags }, a);
-	print_digests(w, i, a);
+	image_names(i, a, &names);
+	print_names(w, &names);
 	jw_str(w, "Parent", "");
 	jw_str(w, "Comment", c->comment);
 	jw_time(w, "Created", image_created_ns(i));

@@ -5,22 +5,19 @@
  *
  * Spec: Docker Engine API 1.51, ImageList, ImageInspect, ImageHistory, ImageTag, ImageDelete, ImageLoad
  */
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/own.h"
 #include "daemon/doors/docker_image_files.h"
 #include "daemon/doors/docker_image_print.h"
+#include "daemon/doors/docker_image_upload.h"
 #include "daemon/doors/doors.h"
 #include "daemon/doors/door_util.h"
 #include "daemon/doors/filters.h"
 #include "oci/reference.h"
-
-#define PIPE_BYTES (1024 * 1024)
 
 /* What asks for something that Kiln does not do; other parameters that are unknown are ignored, as dockerd does. */
 static int refuse_parameters(const struct request *r, struct err *e)
@@ -100,37 +97,44 @@ static int read_filters(struct listing *l, struct err *e)
 	return 0;
 }
 
-/* As docker matches: a shell pattern over the familiar form, with or without its tag */
-static bool matches_reference(const struct str_list *patterns, const char *canonical, struct arena *a)
+/* As docker matches: a shell pattern over the familiar form, with or without its tag or digest */
+static bool matches_reference(const struct str_list *patterns, const char *familiar, struct arena *a)
 {
 	struct reference ref = { 0 };
 
-	if (reference_parse(canonical, a, &ref, ERR_IGNORED) < 0)
+	if (reference_parse(familiar, a, &ref, ERR_IGNORED) < 0)
 		return false;
 	for (size_t k = 0; k < patterns->n; k++) {
-		if (fnmatch(patterns->v[k], reference_familiar(&ref, a), FNM_PATHNAME) == 0 ||
+		if (fnmatch(patterns->v[k], familiar, FNM_PATHNAME) == 0 ||
 		    fnmatch(patterns->v[k], reference_familiar_name(&ref, a), FNM_PATHNAME) == 0)
 			return true;
 	}
 	return false;
 }
 
-/* Return: the tags to show, or false when the image is not to be shown */
-static bool select_tags(struct listing *l, const struct image *i, struct str_list *ret)
+static void keep_matching(const struct str_list *patterns, struct str_list *names, struct arena *a)
+{
+	size_t n = 0;
+
+	for (size_t k = 0; k < names->n; k++) {
+		if (matches_reference(patterns, names->v[k], a))
+			names->v[n++] = names->v[k];
+	}
+	names->n = n;
+}
+
+/* Return: the names to show, or false when the image is not to be shown */
+static bool select_names(struct listing *l, const struct image *i, struct image_names *ret)
 {
 	const struct str_list *patterns = filters_get(&l->filters, "reference");
 	struct arena *a = request_arena(l->r);
 
-	*ret = (struct str_list){ i->tags, i->n_tags };
+	image_names(i, a, ret);
 	if (!patterns || patterns->n == 0)
 		return true;
-	ret->v = arena_new_array(a, char *, i->n_tags);
-	ret->n = 0;
-	for (size_t k = 0; k < i->n_tags; k++) {
-		if (matches_reference(patterns, i->tags[k], a))
-			ret->v[ret->n++] = i->tags[k];
-	}
-	return ret->n > 0;
+	keep_matching(patterns, &ret->tags, a);
+	keep_matching(patterns, &ret->digests, a);
+	return ret->tags.n > 0 || ret->digests.n > 0;
 }
 
 static bool is_listed(const struct listing *l, const struct image *i)
@@ -190,10 +194,10 @@ static void images_list(struct request *r)
 	jw_init(&w, &out);
 	jw_arr(&w, NULL);
 	for (size_t k = 0; k < n; k++) {
-		struct str_list tags;
+		struct image_names names;
 
-		if (is_listed(&l, images[k]) && select_tags(&l, images[k], &tags))
-			image_print_row(&w, images[k], &tags, request_api(r));
+		if (is_listed(&l, images[k]) && select_names(&l, images[k], &names))
+			image_print_row(&w, images[k], &names, request_api(r));
 	}
 	jw_arr_end(&w);
 	reply_json(r, 200, &out);
@@ -306,73 +310,21 @@ static void images_delete(struct request *r)
 
 /* ---- load ---- */
 
-struct loading {
-	struct pending *p;
-	struct strbuf lines;
-};
-
-static void load_line(void *ctx, const char *line)
-{
-	struct loading *l = ctx;
-	AUTO_FREE char *text = xasprintf("%s\n", line);
-	struct jw w;
-
-	jw_init(&w, &l->lines);
-	jw_obj(&w, NULL);
-	jw_str(&w, "stream", text);
-	jw_obj_end(&w);
-	strbuf_adds(&l->lines, "\r\n");
-}
-
-static void loaded(void *ctx, const struct err *err)
-{
-	struct loading *l = ctx;
-	struct request *r = pending_take(l->p);
-
-	if (r && err->kind != ERR_NONE) {
-		reply_error(r, err);
-	} else if (r) {
-		/* Clients take a reply without chunks for one object. */
-		reply_stream_begin(r, 200, "application/json");
-		reply_stream_write(r, l->lines.data, l->lines.len);
-		reply_stream_end(r);
-	}
-	strbuf_done(&l->lines);
-	free(l);
-}
-
-/* How the upload ends is told by the load itself: it sees the end of the pipe. */
-static void body_moved(void *ctx, const struct err *err)
+static struct load_op *begin_load(struct engine *eng, int fd, const struct image_watch *w, void *ctx)
 {
 	(void)ctx;
-	(void)err;
+	return image_load(eng, fd, w);
 }
 
 static void images_load(struct request *r)
 {
-	struct loading *l;
+	static const struct upload_kind load = { "stream", "\n", begin_load };
 	struct err e = { 0 };
-	int fds[2];
 
-	if (refuse_parameters(r, &e) < 0) {
+	if (refuse_parameters(r, &e) < 0)
 		reply_error(r, &e);
-		return;
-	}
-	if (fd_pipe(fds, 0) < 0) {
-		reply_error_status(r, 500, "make a pipe for the archive: %m");
-		return;
-	}
-	if (fd_set_nonblock(fds[1], true) < 0) {
-		close_fd(&fds[0]);
-		close_fd(&fds[1]);
-		reply_error_status(r, 500, "make a pipe for the archive: %m");
-		return;
-	}
-	fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES);   /* a smaller one works, too */
-	l = xcalloc(1, sizeof(*l));
-	l->p = pending_new(r);
-	request_body_to_fd(r, fds[1], body_moved, NULL);
-	image_load(request_ctx(r), fds[0], load_line, loaded, l);
+	else
+		upload_run(r, &load, !request_query_bool(r, "quiet"), NULL);
 }
 
 static const struct route routes[] = {

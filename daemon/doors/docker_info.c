@@ -22,7 +22,6 @@
 #include "daemon/doors/door_util.h"
 #include "daemon/engine/container.h"
 #include "daemon/engine/image.h"
-#include "oci/digest.h"
 
 #define SMALL_FILE 8192
 
@@ -36,19 +35,6 @@ static char *small_file(const char *path)
 	if (file_read(AT_FDCWD, path, SMALL_FILE, &text, NULL, ERR_IGNORED) < 0)
 		return xstrdup("");
 	return text;
-}
-
-/* Like dockerd's: the same as long as machine and data root are */
-static void engine_id(const struct engine *eng, char out[37])
-{
-	AUTO_FREE char *machine = small_file("/etc/machine-id");
-	AUTO_FREE char *seed = xasprintf("%s:%s", machine, engine_cfg(eng)->data_root);
-	struct digest d;
-	const char *h;
-
-	digest_of(seed, strlen(seed), &d);
-	h = digest_hex(d.text);
-	snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", h, h + 8, h + 12, h + 16, h + 20);
 }
 
 /* PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"; @ret gets what is between the quotes */
@@ -70,13 +56,6 @@ static void os_release(const char *key, char *ret, size_t room)
 		v += *v == '"';
 		snprintf(ret, room, "%.*s", (int)strcspn(v, "\"\n"), v);
 	}
-}
-
-static const char *cgroup_version(void)
-{
-	struct statfs fs;
-
-	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC ? "2" : "1";
 }
 
 static const char *backing_file_system(const char *path)
@@ -155,18 +134,40 @@ static void print_plugins(struct jw *w)
 	jw_obj_end(w);
 }
 
-static void print_limits(struct jw *w)
+static void print_limits(struct jw *w, const struct engine_limits *l)
 {
 	jw_bool(w, "MemoryLimit", true);
-	jw_bool(w, "SwapLimit", true);
+	jw_bool(w, "SwapLimit", l->has_swap);
 	jw_bool(w, "CpuCfsPeriod", true);
 	jw_bool(w, "CpuCfsQuota", true);
 	jw_bool(w, "CPUShares", true);
 	jw_bool(w, "CPUSet", true);
 	jw_bool(w, "PidsLimit", true);
-	jw_bool(w, "OomKillDisable", str_eq(cgroup_version(), "1"));
+	jw_bool(w, "OomKillDisable", l->has_oom_kill_disable);
 	jw_str(w, "CgroupDriver", "cgroupfs");
-	jw_str(w, "CgroupVersion", cgroup_version());
+	jw_str(w, "CgroupVersion", l->is_v2 ? "2" : "1");
+}
+
+/* Docker's words. An empty list, not null: the client would guess on its own. */
+static void print_warnings(struct jw *w, const struct engine_limits *l)
+{
+	static const char *const weight_v1[] = { "WARNING: No blkio weight support", "WARNING: No blkio weight_device support", NULL };
+	static const char *const weight_v2[] = { "WARNING: No io.weight support", "WARNING: No io.weight (per device) support", NULL };
+	static const char *const throttle_v1[] = { "WARNING: No blkio throttle.read_bps_device support",
+						   "WARNING: No blkio throttle.write_bps_device support",
+						   "WARNING: No blkio throttle.read_iops_device support",
+						   "WARNING: No blkio throttle.write_iops_device support", NULL };
+	static const char *const throttle_v2[] = { "WARNING: No io.max (rbps) support", "WARNING: No io.max (wbps) support",
+						   "WARNING: No io.max (riops) support", "WARNING: No io.max (wiops) support", NULL };
+
+	jw_arr(w, "Warnings");
+	if (!l->has_swap)
+		jw_str(w, NULL, "WARNING: No swap limit support");
+	for (const char *const *text = l->is_v2 ? weight_v2 : weight_v1; *text && !l->has_io_weight; text++)
+		jw_str(w, NULL, *text);
+	for (const char *const *text = l->is_v2 ? throttle_v2 : throttle_v1; *text && !l->has_io_throttle; text++)
+		jw_str(w, NULL, *text);
+	jw_arr_end(w);
 }
 
 static void print_host(struct jw *w)
@@ -233,39 +234,52 @@ static void print_absent(struct jw *w)
 	jw_str(w, "HttpProxy", "");
 	jw_str(w, "HttpsProxy", "");
 	jw_str(w, "NoProxy", "");
-	print_strings(w, "Labels", (const char *const[]){ NULL });
 	jw_i64(w, "NFd", 0);
 	jw_i64(w, "NGoroutines", 0);
 	jw_i64(w, "NEventsListener", 0);
+}
+
+static void print_security(struct jw *w, const struct engine *eng, const struct engine_settings *set)
+{
+	AUTO_FREE char *seccomp = xasprintf("name=seccomp,profile=%s", set->seccomp_name);
+
+	jw_arr(w, "SecurityOptions");
+	if (engine_has_apparmor(eng))
+		jw_str(w, NULL, "name=apparmor");
+	jw_str(w, NULL, seccomp);
+	jw_str(w, NULL, "name=cgroupns");
+	if (set->containers.no_new_privileges)
+		jw_str(w, NULL, "name=no-new-privileges");
+	jw_arr_end(w);
 }
 
 void docker_info(struct request *r)
 {
 	AUTO_STRBUF struct strbuf out = { 0 };
 	struct engine *eng = request_ctx(r);
-	char id[37];
+	const struct engine_limits limits = engine_limits(eng);
+	const struct engine_settings *set = engine_settings(eng);
 	struct jw w;
 
-	engine_id(eng, id);
 	jw_init(&w, &out);
 	jw_obj(&w, NULL);
-	jw_str(&w, "ID", id);
+	jw_str(&w, "ID", engine_id(eng));
 	print_counts(&w, eng);
 	print_storage(&w, eng);
 	print_plugins(&w);
-	print_limits(&w);
+	print_limits(&w, &limits);
 	print_host(&w);
 	print_runtimes(&w, eng);
 	print_absent(&w);
 	jw_str(&w, "ServerVersion", KILN_VERSION);
-	jw_str(&w, "LoggingDriver", "json-file");
+	jw_strs(&w, "Labels", &set->labels);
+	jw_str(&w, "LoggingDriver", set->containers.log_driver ? set->containers.log_driver : "json-file");
 	jw_time(&w, "SystemTime", clock_wall_ns());
-	jw_bool(&w, "Debug", false);
+	jw_bool(&w, "Debug", set->is_debug);
 	jw_bool(&w, "ExperimentalBuild", false);
 	jw_bool(&w, "LiveRestoreEnabled", true);
-	print_strings(&w, "SecurityOptions",
-		      (const char *const[]){ "name=seccomp,profile=builtin", "name=cgroupns", NULL });
-	jw_null(&w, "Warnings");
+	print_security(&w, eng, set);
+	print_warnings(&w, &limits);
 	jw_obj_end(&w);
 	reply_json(r, 200, &out);
 }

@@ -4,18 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/own.h"
 #include "daemon/doors/docker_print.h"
+#include "daemon/doors/docker_sizes.h"
 #include "daemon/doors/door_util.h"
 #include "daemon/doors/filters.h"
 #include "daemon/engine/health.h"
 #include "daemon/engine/image.h"
+#include "oci/bundle.h"
 
 static const char *const list_filters[] = { "ancestor", "before", "exited", "health", "id", "is-task", "isolation", "label",
 					    "name", "network", "publish", "expose", "since", "status", "volume", NULL };
-static const char *const refused_filters[] = { "publish", "expose", "volume", NULL };
 static const char *const states[] = { "created", "running", "paused", "restarting", "removing", "exited", "dead", NULL };
 static const char *const healths[] = { "none", "starting", "healthy", "unhealthy", NULL };
+static const char *const truths[] = { "true", "false", "1", "0", NULL };
+static const char *const port_filters[] = { "publish", "expose" };
 
 struct listing {
 	struct engine *eng;
@@ -40,6 +44,42 @@ static int check_values(const struct filters *f, const char *key, const char *co
 	return 0;
 }
 
+static int check_codes(const struct filters *f, struct err *e)
+{
+	const struct str_list *l = filters_get(f, "exited");
+	int64_t code;
+
+	for (size_t i = 0; l && i < l->n; i++)
+		if (!str_to_i64(l->v[i], &code))
+			return err_set(e, ERR_INVALID, "invalid filter 'exited=%.64s'", l->v[i]);
+	return 0;
+}
+
+static int check_ports(const struct filters *f, const char *key, struct err *e)
+{
+	const struct str_list *l = filters_get(f, key);
+	struct port_range range;
+
+	for (size_t i = 0; l && i < l->n; i++) {
+		if (strchr(l->v[i], ':'))
+			return err_set(e, ERR_INVALID, "filter for '%s' should not contain ':': %.64s", key, l->v[i]);
+		if (!docker_port_range(l->v[i], &range))
+			return err_set(e, ERR_INVALID, "error while looking up for %s %.64s: it is no port, as 80, 80/udp or 8000-8010/tcp",
+				       key, l->v[i]);
+	}
+	return 0;
+}
+
+static int check_filters(const struct filters *f, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(port_filters); i++)
+		if (check_ports(f, port_filters[i], e) < 0)
+			return -1;
+	if (check_values(f, "status", states, e) < 0 || check_values(f, "health", healths, e) < 0)
+		return -1;
+	return check_values(f, "is-task", truths, e) < 0 ? -1 : check_codes(f, e);
+}
+
 static int find_anchor(struct listing *l, const char *key, const struct container **ret, struct err *e)
 {
 	const struct str_list *names = filters_get(&l->f, key);
@@ -58,15 +98,9 @@ static int listing_parse(struct request *r, struct listing *l, struct err *e)
 	l->eng = request_ctx(r);
 	if (filters_parse(request_query(r, "filters"), list_filters, request_arena(r), &l->f, e) < 0)
 		return -1;
-	for (size_t i = 0; refused_filters[i]; i++)
-		if (filters_get(&l->f, refused_filters[i]))
-			return err_set(e, ERR_UNSUPPORTED, "filter '%s' is refused: there are no ports and volumes yet",
-				       refused_filters[i]);
-	if (request_query_bool(r, "size"))
-		return err_set(e, ERR_UNSUPPORTED, "parameter 'size' is refused: sizes of containers are not computed yet");
 	if (query_i64(r, "limit", -1, 1 << 30, 0, &l->limit, e) < 0)
 		return -1;
-	if (check_values(&l->f, "status", states, e) < 0 || check_values(&l->f, "health", healths, e) < 0)
+	if (check_filters(&l->f, e) < 0)
 		return -1;
 	if (find_anchor(l, "before", &l->before, e) < 0 || find_anchor(l, "since", &l->since, e) < 0)
 		return -1;
@@ -128,6 +162,55 @@ static bool match_network(const struct listing *l, const struct container *c)
 	return filters_match_exact(&l->f, "network", docker_network_mode(c->opt));
 }
 
+/* By the ports that `ps` shows. None of them is published: that filter finds nothing. */
+static bool match_ports(const struct listing *l, const struct container *c)
+{
+	const struct str_list *wanted = filters_get(&l->f, "expose");
+	AUTO_ARENA struct arena *a = NULL;
+	struct port_range *ports, range;
+	size_t n;
+
+	if (!wanted || wanted->n == 0)
+		return !filters_get(&l->f, "publish") || filters_get(&l->f, "publish")->n == 0;
+	a = arena_new();
+	n = docker_shown_ports(c, a, &ports);
+	for (size_t i = 0; i < wanted->n; i++)
+		for (size_t k = 0; k < n && docker_port_range(wanted->v[i], &range); k++)
+			if (ports[k].from >= range.from && ports[k].from <= range.to && str_eq(ports[k].proto, range.proto))
+				return true;
+	return false;
+}
+
+/* A mount by what is mounted, or where */
+static bool match_volume(const struct listing *l, const struct container *c)
+{
+	const struct str_list *wanted = filters_get(&l->f, "volume");
+	AUTO_ARENA struct arena *a = NULL;
+	struct bundle_bind *binds = NULL;
+	struct opt_mount *tmpfs;
+	size_t n = 0, n_tmpfs;
+
+	if (!wanted || wanted->n == 0)
+		return true;
+	a = arena_new();
+	bundle_binds(c->opt, a, &binds, &n, ERR_IGNORED);
+	for (size_t i = 0; i < n; i++)
+		if (filters_match_exact(&l->f, "volume", binds[i].source) || filters_match_exact(&l->f, "volume", binds[i].target))
+			return true;
+	bundle_tmpfs_mounts(c->opt, a, &tmpfs, &n_tmpfs);
+	for (size_t i = 0; i < n_tmpfs; i++)
+		if (filters_match_exact(&l->f, "volume", tmpfs[i].target))
+			return true;
+	return false;
+}
+
+/* No container is a task of a swarm, and all have the one isolation that Linux has. */
+static bool match_constants(const struct filters *f)
+{
+	return (filters_match_exact(f, "is-task", "false") || filters_match_exact(f, "is-task", "0")) &&
+	       (filters_match_exact(f, "isolation", "default") || filters_match_exact(f, "isolation", ""));
+}
+
 static bool is_wanted(const struct listing *l, const struct container *c)
 {
 	AUTO_FREE char *slashed = xasprintf("/%s", c->name);
@@ -143,8 +226,8 @@ static bool is_wanted(const struct listing *l, const struct container *c)
 		return false;
 	return match_prefix(&l->f, "id", c->id) && filters_match_labels(&l->f, "label", &c->opt->config->labels) &&
 	       filters_match_exact(&l->f, "status", state) && filters_match_exact(&l->f, "health", health_text(c)) &&
-	       filters_match_exact(&l->f, "is-task", "false") && match_exited(l, c) && match_ancestor(l, c) &&
-	       match_network(l, c);
+	       match_constants(&l->f) && match_exited(l, c) && match_ancestor(l, c) && match_network(l, c) &&
+	       match_ports(l, c) && match_volume(l, c);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -154,11 +237,11 @@ static int newest_first(const void *a, const void *b)
 	return (x->created_wall_ns < y->created_wall_ns) - (x->created_wall_ns > y->created_wall_ns);
 }
 
-static void print_listing(const struct listing *l, struct strbuf *out)
+/* Those that are wanted, the newest first. Return: how many are in *ret, which the caller frees */
+static size_t collect(const struct listing *l, struct container ***ret)
 {
-	AUTO_FREE struct container **found = NULL;
+	struct container **found = NULL;
 	size_t n = 0, cap = 0;
-	struct jw w;
 
 	for (struct container *c = container_first(l->eng); c; c = container_next(l->eng, c)) {
 		if (!is_wanted(l, c))
@@ -171,25 +254,60 @@ static void print_listing(const struct listing *l, struct strbuf *out)
 	}
 	if (n)
 		qsort(found, n, sizeof(struct container *), newest_first);
-	if (l->limit > 0 && (int64_t)n > l->limit)
-		n = (size_t)l->limit;
-	jw_init(&w, out);
+	*ret = found;
+	return l->limit > 0 && (int64_t)n > l->limit ? (size_t)l->limit : n;
+}
+
+static void reply_listing(struct request *r, struct container *const *v, size_t n)
+{
+	AUTO_STRBUF struct strbuf out = {0};
+	struct jw w;
+
+	jw_init(&w, &out);
 	jw_arr(&w, NULL);
 	for (size_t i = 0; i < n; i++)
-		docker_print_summary(&w, found[i]);
+		docker_print_summary(&w, v[i], NULL);
 	jw_arr_end(&w);
+	reply_json(r, 200, &out);
+}
+
+static void measured(void *ctx, const struct err *err, const struct container_size *v, size_t n)
+{
+	AUTO_STRBUF struct strbuf out = {0};
+	struct request *r = pending_take(ctx);
+	struct jw w;
+
+	if (!r)
+		return;
+	/* One container keeps nobody from seeing the others. */
+	if (err->kind != ERR_NONE)
+		log_warn("%s, not shown", err->msg);
+	jw_init(&w, &out);
+	jw_arr(&w, NULL);
+	for (size_t i = 0; i < n; i++) {
+		struct container *c = NULL;
+
+		if (container_find(request_ctx(r), v[i].id, &c, ERR_IGNORED) == 0)
+			docker_print_summary(&w, c, v[i].rw_bytes < 0 ? NULL : &v[i].rw_bytes);
+	}
+	jw_arr_end(&w);
+	reply_json(r, 200, &out);
 }
 
 void docker_list(struct request *r)
 {
-	AUTO_STRBUF struct strbuf out = {0};
+	AUTO_FREE struct container **found = NULL;
 	struct listing l = {0};
 	struct err e = {0};
+	size_t n;
 
 	if (listing_parse(r, &l, &e) < 0) {
 		reply_error(r, &e);
 		return;
 	}
-	print_listing(&l, &out);
-	reply_json(r, 200, &out);
+	n = collect(&l, &found);
+	if (request_query_bool(r, "size"))
+		docker_sizes(l.eng, found, n, measured, pending_new(r));
+	else
+		reply_listing(r, found, n);
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/doors/docker_logs.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/own.h"
+#include "daemon/dirwatch.h"
 #include "daemon/doors/docker_attach.h"
 #include "daemon/doors/door_util.h"
 #include "daemon/engine/events.h"
@@ -17,7 +20,7 @@ enum { BACKLOG_MAX_BYTES = 256 << 10 };
 
 /*
  * One reply. Steps: read a chunk, write its entries; when the client lags, wait for its backlog; at the end of
- * the file, end, or with follow wait for inotify and for the container's end.
+ * the file, end, or with follow wait for changes in its directory and for the container's end.
  */
 struct logs {
 	struct request *r;
@@ -25,9 +28,9 @@ struct logs {
 	char id[65];
 	struct logfile *file;          /* NULL: nothing was ever logged */
 	char *path;
+	unsigned n_files;
 	struct event_sub *sub;         /* NULL unless following */
-	int inotify_fd;                /* -1 unless following */
-	struct loop_watch *watch;
+	struct dirwatch *watch;        /* NULL unless following */
 	int64_t since_ns, until_ns;    /* 0: open */
 	bool wants_stdout, wants_stderr, wants_times, wants_details, is_tty, is_following, has_ended, is_scheduled;
 };
@@ -38,8 +41,7 @@ static void logs_free(struct logs *l)
 {
 	if (l->sub)
 		events_unsubscribe(l->sub);
-	loop_watch_free(l->watch);
-	close_fd(&l->inotify_fd);
+	dirwatch_free(l->watch);
 	logfile_free(l->file);
 	free(l->path);
 	free(l);
@@ -73,6 +75,44 @@ static void logs_schedule(struct logs *l)
 	loop_defer(l->loop, logs_step, l);
 }
 
+struct details {
+	struct str_map pairs;
+};
+static const struct jfield details_fields[] = { J_MAP(struct details, pairs, "attrs", 0) };
+static const struct jschema details_schema = J_SCHEMA(struct details, "attrs of a log line", details_fields);
+
+/* As Go's url.QueryEscape() */
+static void add_escaped(struct strbuf *out, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if ((c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || strchr("-_.~", c))
+			strbuf_addc(out, *text);
+		else if (c == ' ')
+			strbuf_addc(out, '+');
+		else
+			strbuf_addf(out, "%%%02X", c);
+	}
+}
+
+/* "key=value,key=value": by key, as they are written */
+static void add_details(struct strbuf *out, const struct log_entry *entry)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	char *text = arena_printf(a, "{\"attrs\":%.*s}", (int)entry->n_attrs, entry->attrs);
+	struct details *d = NULL;
+
+	if (json_decode(text, strlen(text), &details_schema, a, NULL, NULL, (void **)&d, ERR_IGNORED) < 0)
+		return;
+	for (size_t i = 0; i < d->pairs.n; i++) {
+		strbuf_adds(out, i ? "," : "");
+		add_escaped(out, d->pairs.v[i].key);
+		strbuf_addc(out, '=');
+		add_escaped(out, d->pairs.v[i].value);
+	}
+}
+
 static bool write_entry(void *ctx, const struct log_entry *entry)
 {
 	AUTO_STRBUF struct strbuf out = {0};
@@ -90,8 +130,11 @@ static bool write_entry(void *ctx, const struct log_entry *entry)
 	strbuf_add(&out, head, l->is_tty ? 0 : sizeof(head));
 	if (l->wants_times)
 		strbuf_addf(&out, "%s ", clock_rfc3339_fixed(entry->time_ns, time));
-	if (l->wants_details)
+	if (l->wants_details) {
+		if (entry->attrs)
+			add_details(&out, entry);
 		strbuf_addc(&out, ' ');
+	}
 	strbuf_add(&out, entry->text, entry->n_text);
 	if (!l->is_tty) {
 		n = out.len - sizeof(head);
@@ -118,7 +161,7 @@ static bool logs_chunk(struct logs *l)
 		reply_stream_on_drain(l->r, logs_drained, l);
 		return false;
 	}
-	if (!l->file && logfile_open(l->path, &l->file, &e) < 0)
+	if (!l->file && logfile_open(l->path, l->n_files, &l->file, &e) < 0)
 		l->file = NULL;
 	if (l->file && logfile_read(l->file, write_entry, l, &has_more, &e) < 0)
 		l->has_ended = true;
@@ -142,14 +185,13 @@ static void logs_step(void *ctx)
 		logs_schedule(l);
 }
 
-static void logs_written(void *ctx, unsigned events)
+static void logs_written(void *ctx)
 {
-	char buf[4096];
 	struct logs *l = ctx;
 
-	(void)events;
-	while (read(l->inotify_fd, buf, sizeof(buf)) > 0)
-		;
+	/* Also while the client is slow, so that a file is not gone before it is read */
+	if (l->file)
+		logfile_keep_up(l->file);
 	logs_schedule(l);
 }
 
@@ -166,14 +208,23 @@ static void logs_event(void *ctx, const struct event *ev)
 	logs_schedule(l);
 }
 
+/* Of its directory: there may be no file yet, and there will be others. */
+static int watch_dir(struct logs *l, struct err *e)
+{
+	AUTO_FREE char *dir = xstrndup(l->path, (size_t)(strrchr(l->path, '/') - l->path));
+
+	if (dirwatch_new(l->loop, dir, logs_written, l, &l->watch, e) == 0)
+		return 0;
+	/* Of a container that an older kilnd made: its first start makes it */
+	if (e->kind != ERR_NOT_FOUND || (mkdir(dir, 0700) < 0 && errno != EEXIST))
+		return -1;
+	return dirwatch_new(l->loop, dir, logs_written, l, &l->watch, e);
+}
+
 static int logs_follow(struct logs *l, struct engine *eng, struct err *e)
 {
-	l->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (l->inotify_fd < 0)
-		return err_sys(e, "watch log '%s'", l->path);
-	if (inotify_add_watch(l->inotify_fd, l->path, IN_MODIFY) < 0)
-		return err_sys(e, "watch log '%s'", l->path);
-	l->watch = loop_watch_new(l->loop, "logs", l->inotify_fd, LOOP_READ, logs_written, l);
+	if (fd_check_spare(e) < 0 || watch_dir(l, e) < 0)
+		return err_wrap(e, "watch log '%s'", l->path);
 	l->sub = events_subscribe(engine_events(eng), logs_event, l);
 	l->is_following = true;
 	return 0;
@@ -212,7 +263,7 @@ static int logs_open(struct logs *l, struct request *r, struct container *c, str
 		return err_set(e, ERR_INVALID, "Bad parameters: you must choose at least one stream");
 	if (parse_time(r, "since", &l->since_ns, e) < 0 || parse_time(r, "until", &l->until_ns, e) < 0)
 		return -1;
-	if (logfile_open(l->path, &l->file, e) < 0 && e->kind != ERR_NOT_FOUND)
+	if (logfile_open(l->path, l->n_files, &l->file, e) < 0 && e->kind != ERR_NOT_FOUND)
 		return -1;
 	if (logs_position(l, request_query(r, "tail"), e) < 0)
 		return -1;
@@ -234,9 +285,9 @@ void docker_logs(struct request *r)
 		return;
 	}
 	l = xcalloc(1, sizeof(*l));
-	l->inotify_fd = -1;
 	l->loop = engine_loop(c->eng);
 	l->path = xstrdup(c->log_path);
+	l->n_files = c->n_log_files;
 	memcpy(l->id, c->id, sizeof(l->id));
 	if (logs_open(l, r, c, &e) < 0) {
 		logs_free(l);

@@ -16,18 +16,16 @@
  * want every field there. They follow the rows of opt_host_config_schema.
  */
 static const char host_config_rest[] =
-	",\"ContainerIDFile\":\"\",\"PortBindings\":{},\"VolumeDriver\":\"\",\"VolumesFrom\":null,\"CgroupnsMode\":\"private\""
-	",\"Dns\":[],\"DnsOptions\":[],\"DnsSearch\":[],\"ExtraHosts\":null,\"IpcMode\":\"private\""
-	",\"Cgroup\":\"\",\"Links\":null,\"PidMode\":\"\",\"PublishAllPorts\":false,\"UTSMode\":\"\""
-	",\"UsernsMode\":\"\",\"Runtime\":\"kiln\",\"Isolation\":\"\",\"BlkioWeight\":0"
-	",\"BlkioWeightDevice\":[],\"BlkioDeviceReadBps\":[],\"BlkioDeviceWriteBps\":[],\"BlkioDeviceReadIOps\":[]"
-	",\"BlkioDeviceWriteIOps\":[],\"CpuRealtimePeriod\":0,\"CpuRealtimeRuntime\":0"
+	",\"PortBindings\":{},\"VolumeDriver\":\"\""
+	",\"Dns\":[],\"DnsOptions\":[],\"DnsSearch\":[],\"ExtraHosts\":null"
+	",\"Cgroup\":\"\",\"Links\":null,\"PublishAllPorts\":false"
+	",\"Runtime\":\"kiln\",\"Isolation\":\"\""
 	",\"DeviceRequests\":null"
 	",\"CpuCount\":0"
 	",\"CpuPercent\":0,\"IOMaximumIOps\":0,\"IOMaximumBandwidth\":0}";
 
 static const char network_settings_head[] =
-	"\"Bridge\":\"\",\"SandboxID\":\"\",\"SandboxKey\":\"\",\"Ports\":{},\"HairpinMode\":false"
+	"\"Bridge\":\"\",\"SandboxID\":\"\",\"SandboxKey\":\"\",\"HairpinMode\":false"
 	",\"LinkLocalIPv6Address\":\"\",\"LinkLocalIPv6PrefixLen\":0,\"SecondaryIPAddresses\":null"
 	",\"SecondaryIPv6Addresses\":null,\"EndpointID\":\"\",\"Gateway\":\"\",\"GlobalIPv6Address\":\"\""
 	",\"GlobalIPv6PrefixLen\":0,\"IPAddress\":\"\",\"IPPrefixLen\":0,\"IPv6Gateway\":\"\",\"MacAddress\":\"\"";
@@ -95,9 +93,16 @@ static void print_path(struct jw *w, const char *key, const struct container *c,
 
 static void print_host_config(struct jw *w, const struct container *c)
 {
+	struct opt_host_config shown = *c->opt->host;
+	AUTO_ARENA struct arena *a = arena_new();
 	AUTO_STRBUF struct strbuf text = {0};
 
-	json_emit(&opt_host_config_schema, c->opt->host, &text);
+	/* What it has, asked for or not; null where nothing is hidden because it is privileged */
+	if (!shown.privileged) {
+		shown.masked_paths = (struct opt_strs){ true, bundle_masked_paths(&shown, a) };
+		shown.readonly_paths = (struct opt_strs){ true, bundle_readonly_paths(&shown, a) };
+	}
+	json_emit(&opt_host_config_schema, &shown, &text);
 	if (text.len && text.data[text.len - 1] == '}')
 		text.data[--text.len] = '\0';
 	strbuf_adds(&text, text.len > 1 ? host_config_rest : host_config_rest + 1);
@@ -122,7 +127,7 @@ static void print_mount(struct jw *w, const char *type, const struct bundle_bind
 	jw_str(w, "Type", type);
 	jw_str(w, "Source", b->source);
 	jw_str(w, "Destination", b->target);
-	jw_str(w, "Mode", b->readonly && !b->must_exist ? "ro" : "");
+	jw_str(w, "Mode", b->mode);
 	jw_bool(w, "RW", !b->readonly);
 	jw_str(w, "Propagation", b->propagation);
 	jw_obj_end(w);
@@ -130,27 +135,61 @@ static void print_mount(struct jw *w, const char *type, const struct bundle_bind
 
 static void print_mounts(struct jw *w, const struct container *c)
 {
-	const struct opt_host_config *h = c->opt->host;
 	AUTO_ARENA struct arena *a = arena_new();
 	struct bundle_bind *binds = NULL;
-	size_t n = 0;
+	struct opt_mount *tmpfs;
+	size_t n = 0, n_tmpfs;
 
 	jw_arr(w, "Mounts");
 	bundle_binds(c->opt, a, &binds, &n, ERR_IGNORED);
 	for (size_t i = 0; i < n; i++)
 		print_mount(w, "bind", &binds[i]);
-	for (size_t i = 0; i < h->n_mounts; i++)
-		if (str_eq(h->mounts[i].type, "tmpfs"))
-			print_mount(w, "tmpfs", &(struct bundle_bind){ .target = h->mounts[i].target,
-								       .readonly = h->mounts[i].readonly,
-								       .must_exist = true });
+	bundle_tmpfs_mounts(c->opt, a, &tmpfs, &n_tmpfs);
+	for (size_t i = 0; i < n_tmpfs; i++)
+		print_mount(w, "tmpfs", &(struct bundle_bind){ .target = tmpfs[i].target, .readonly = tmpfs[i].readonly });
 	jw_arr_end(w);
 }
 
+size_t docker_shown_ports(const struct container *c, struct arena *a, struct port_range **ret)
+{
+	return c->pid > 0 && str_eq(docker_network_mode(c->opt), "bridge") ? docker_exposed(c->opt->config, a, ret) : 0;
+}
+
+/* Each without an address of the host: nothing is published. */
+static void print_ports(struct jw *w, const struct container *c)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	struct port_range *ports;
+	size_t n = docker_shown_ports(c, a, &ports);
+
+	jw_obj(w, "Ports");
+	for (size_t i = 0; i < n; i++)
+		jw_null(w, arena_printf(a, "%u/%s", ports[i].from, ports[i].proto));
+	jw_obj_end(w);
+}
+
+static void print_summary_ports(struct jw *w, const struct container *c)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	struct port_range *ports;
+	size_t n = docker_shown_ports(c, a, &ports);
+
+	jw_arr(w, "Ports");
+	for (size_t i = 0; i < n; i++) {
+		jw_obj(w, NULL);
+		jw_i64(w, "PrivatePort", ports[i].from);
+		jw_str(w, "Type", ports[i].proto);
+		jw_obj_end(w);
+	}
+	jw_arr_end(w);
+}
+
+/* Who has the network of another container has none by itself. */
 static void print_networks(struct jw *w, const struct container *c)
 {
 	jw_obj(w, "Networks");
-	jw_raw(w, docker_network_mode(c->opt), endpoint);
+	if (options_share(c->opt->host, OPTIONS_NET, NULL) != SHARE_CONTAINER)
+		jw_raw(w, docker_network_mode(c->opt), endpoint);
 	jw_obj_end(w);
 }
 
@@ -162,9 +201,11 @@ static void print_network_settings(struct jw *w, const struct container *c)
 
 	jw_init(&inner, &networks);
 	jw_obj(&inner, NULL);
-	jw_raw(&inner, docker_network_mode(c->opt), endpoint);
+	print_ports(&inner, c);
+	print_networks(&inner, c);
 	jw_obj_end(&inner);
-	strbuf_addf(&text, "{%s,\"Networks\":%s}", network_settings_head, strbuf_cstr(&networks));
+	/* the inner object's text without its first brace */
+	strbuf_addf(&text, "{%s,%s", network_settings_head, strbuf_cstr(&networks) + 1);
 	jw_raw(w, "NetworkSettings", text.data);
 }
 
@@ -183,7 +224,15 @@ static void print_exec_ids(struct jw *w, const struct container *c)
 	jw_arr_end(w);
 }
 
-void docker_print_inspect(const struct container *c, struct strbuf *out)
+static void print_sizes(struct jw *w, const struct container *c, const int64_t *rw_bytes)
+{
+	if (!rw_bytes)
+		return;
+	jw_i64(w, "SizeRw", *rw_bytes);
+	jw_i64(w, "SizeRootFs", *rw_bytes + (c->image ? c->image->size_bytes : 0));
+}
+
+void docker_print_inspect(const struct container *c, const int64_t *rw_bytes, struct strbuf *out)
 {
 	AUTO_FREE char *name = xasprintf("/%s", c->name);
 	struct jw w;
@@ -206,10 +255,11 @@ void docker_print_inspect(const struct container *c, struct strbuf *out)
 	jw_str(&w, "Platform", "linux");
 	jw_str(&w, "MountLabel", "");
 	jw_str(&w, "ProcessLabel", "");
-	jw_str(&w, "AppArmorProfile", "");
+	jw_str(&w, "AppArmorProfile", container_apparmor(c));
 	print_exec_ids(&w, c);
 	print_host_config(&w, c);
 	print_graph_driver(&w, c);
+	print_sizes(&w, c, rw_bytes);
 	print_mounts(&w, c);
 	jw_struct(&w, "Config", &opt_config_schema, c->opt->config);
 	print_network_settings(&w, c);
@@ -243,7 +293,7 @@ static void print_command(struct jw *w, const struct container *c)
 	jw_str(w, "Command", strbuf_cstr(&text));
 }
 
-void docker_print_summary(struct jw *w, struct container *c)
+void docker_print_summary(struct jw *w, struct container *c, const int64_t *rw_bytes)
 {
 	AUTO_FREE char *name = xasprintf("/%s", c->name);
 	char status[128];
@@ -257,8 +307,8 @@ void docker_print_summary(struct jw *w, struct container *c)
 	jw_str(w, "ImageID", c->image_id);
 	print_command(w, c);
 	jw_i64(w, "Created", c->created_wall_ns / CLOCK_NS_PER_SEC);
-	jw_arr(w, "Ports");
-	jw_arr_end(w);
+	print_summary_ports(w, c);
+	print_sizes(w, c, rw_bytes);
 	jw_map(w, "Labels", &c->opt->config->labels);
 	jw_str(w, "State", container_state_name(c));
 	jw_str(w, "Status", container_status_text(c, status));

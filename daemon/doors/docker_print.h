@@ -7,13 +7,17 @@
 #pragma once
 
 #include "base/str.h"
+#include "daemon/doors/docker_ports.h"
 #include "daemon/engine/container.h"
 
 /* Return: the network mode as told to clients: "default" and nothing are "bridge" */
 const char *docker_network_mode(const struct container_options *opt);
 
-/* GET /containers/{id}/json, appended to @out */
-void docker_print_inspect(const struct container *c, struct strbuf *out);
+/* The ports that `ps` and inspect show, as docker does: what is exposed while it runs on the bridge. Return: how many are in *ret, in @a */
+size_t docker_shown_ports(const struct container *c, struct arena *a, struct port_range **ret);
 
-/* One element of GET /containers/json */
-void docker_print_summary(struct jw *w, struct container *c);
+/* GET /containers/{id}/json, appended to @out; @rw_bytes: what it has written, NULL when nobody asked */
+void docker_print_inspect(const struct container *c, const int64_t *rw_bytes, struct strbuf *out);
+
+/* One element of GET /containers/json; @rw_bytes as above */
+void docker_print_summary(struct jw *w, struct container *c, const int64_t *rw_bytes);

@@ -1,61 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operations of the Docker Engine API that Kiln does not do, each refused by name. One table.
+ * The operations of the Docker Engine API that Kiln does not do, each refused by name: docker_refused_table.c.
  *
- * Swarm's answer 503 as a Docker that is not part of a swarm does, and plugins are an empty list, because clients
- * ask on the way to something else.
+ * Swarm's answer 503 as a Docker that is not part of a swarm does, plugins are an empty list, and what is asked for by
+ * name is not there, because clients ask on the way to something else: docker inspect tries one kind after the other.
  */
+#include "daemon/doors/docker_refused.h"
+
 #include <string.h>
 
 #include "base/own.h"
 #include "daemon/doors/doors.h"
-
-struct refused {
-	const char *method, *pattern, *what;
-};
-
-static const struct refused refused[] = {
-	{ "POST",   "/auth",                          "logging in to a registry" },
-	{ "GET",    "/system/df",                     "disk usage" },
-	{ "GET",    "/containers/{id}/top",           "top" },
-	{ "GET",    "/containers/{id}/changes",       "diff" },
-	{ "GET",    "/containers/{id}/export",        "export" },
-	{ "GET",    "/containers/{id}/stats",         "stats" },
-	{ "POST",   "/containers/{id}/update",        "update" },
-	{ "POST",   "/containers/{id}/rename",        "rename" },
-	{ "POST",   "/containers/{id}/pause",         "pause" },
-	{ "POST",   "/containers/{id}/unpause",       "unpause" },
-	{ "GET",    "/containers/{id}/attach/ws",     "attaching by websocket" },
-	{ "HEAD",   "/containers/{id}/archive",       "cp" },
-	{ "GET",    "/containers/{id}/archive",       "cp" },
-	{ "PUT",    "/containers/{id}/archive",       "cp" },
-	{ "POST",   "/containers/prune",              "prune" },
-	{ "POST",   "/build",                         "build" },
-	{ "POST",   "/build/prune",                   "build" },
-	{ "GET",    "/images/search",                 "search" },
-	{ "POST",   "/images/prune",                  "prune" },
-	{ "POST",   "/images/{name...}/push",         "push" },
-	{ "POST",   "/commit",                        "commit" },
-	{ "GET",    "/volumes",                       "volumes" },
-	{ "POST",   "/volumes/create",                "volumes" },
-	{ "GET",    "/volumes/{name}",                "volumes" },
-	{ "PUT",    "/volumes/{name}",                "volumes" },
-	{ "DELETE", "/volumes/{name}",                "volumes" },
-	{ "POST",   "/volumes/prune",                 "volumes" },
-	{ "GET",    "/networks",                      "networks" },
-	{ "GET",    "/networks/{id}",                 "networks" },
-	{ "DELETE", "/networks/{id}",                 "networks" },
-	{ "POST",   "/networks/create",               "networks" },
-	{ "POST",   "/networks/{id}/connect",         "networks" },
-	{ "POST",   "/networks/{id}/disconnect",      "networks" },
-	{ "POST",   "/networks/prune",                "networks" },
-	{ "GET",    "/distribution/{name...}/json",   "asking a registry" },
-	{ "POST",   "/session",                       "buildkit sessions" },
-	{ "POST",   "/grpc",                          "buildkit" },
-	{ "GET",    "/plugins/{name...}/json",        "plugins" },
-	{ "POST",   "/plugins/pull",                  "plugins" },
-	{ "POST",   "/plugins/create",                "plugins" },
-};
 
 static void refuse(struct request *r, const char *what)
 {
@@ -88,9 +43,9 @@ static bool matches(const char *pattern, const char *path)
 
 static void handle_refused(struct request *r)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-		if (str_eq(refused[i].method, request_method(r)) && matches(refused[i].pattern + 1, request_path(r) + 1)) {
-			refuse(r, refused[i].what);
+	for (const struct refused_operation *o = docker_refused_operations; o->method; o++)
+		if (str_eq(o->method, request_method(r)) && matches(o->pattern + 1, request_path(r) + 1)) {
+			refuse(r, o->what);
 			return;
 		}
 	refuse(r, request_path(r));
@@ -104,35 +59,73 @@ static void handle_no_plugins(struct request *r)
 	reply_json(r, 200, &out);
 }
 
+/* In dockerd's words. The three networks that a container can be created with are there, though not to look at. */
+static void handle_no_network(struct request *r)
+{
+	const char *name = request_param(r, "id");
+
+	if (str_eq(name, "none") || str_eq(name, "host") || str_eq(name, "bridge"))
+		refuse(r, "networks");
+	else
+		reply_error_status(r, 404, "network %s not found", name);
+}
+
+static void handle_no_volume(struct request *r)
+{
+	reply_error_status(r, 404, "get %s: no such volume", request_param(r, "name"));
+}
+
+static void handle_no_plugin(struct request *r)
+{
+	reply_error_status(r, 404, "plugin \"%s\" not found", request_param(r, "name"));
+}
+
 static void handle_no_swarm(struct request *r)
 {
 	reply_error_status(r, 503, "This node is not a swarm manager. Kiln has no swarm mode.");
 }
 
 static const struct route fixed[] = {
+	{ "GET",  "/networks/{id}",  0, handle_no_network },
+	{ "DELETE", "/networks/{id}", 0, handle_no_network },
+	{ "GET",  "/volumes/{name}", 0, handle_no_volume },
+	{ "DELETE", "/volumes/{name}", 0, handle_no_volume },
 	{ "GET",  "/plugins",        0, handle_no_plugins },
+	{ "GET",  "/plugins/{name...}/json", 0, handle_no_plugin },
+	{ "DELETE", "/plugins/{name...}", 0, handle_no_plugin },
 	{ "GET",  "/swarm",          0, handle_no_swarm },
 	{ "POST", "/swarm/init",     0, handle_no_swarm },
 	{ "POST", "/swarm/join",     0, handle_no_swarm },
 	{ "POST", "/swarm/leave",    0, handle_no_swarm },
 	{ "GET",  "/nodes",          0, handle_no_swarm },
+	{ "GET",  "/nodes/{id}",     0, handle_no_swarm },
 	{ "GET",  "/services",       0, handle_no_swarm },
+	{ "GET",  "/services/{id}",  0, handle_no_swarm },
 	{ "POST", "/services/create", 0, handle_no_swarm },
 	{ "GET",  "/tasks",          0, handle_no_swarm },
+	{ "GET",  "/tasks/{id}",     0, handle_no_swarm },
 	{ "GET",  "/secrets",        0, handle_no_swarm },
+	{ "GET",  "/secrets/{id}",   0, handle_no_swarm },
 	{ "POST", "/secrets/create", 0, handle_no_swarm },
 	{ "GET",  "/configs",        0, handle_no_swarm },
+	{ "GET",  "/configs/{id}",   0, handle_no_swarm },
 	{ "POST", "/configs/create", 0, handle_no_swarm },
 };
 
 void docker_refused_door(struct server *s, struct engine *eng)
 {
-	static struct route routes[ARRAY_SIZE(refused)];
-	static struct door refusing = { .name = "docker", .routes = routes, .n_routes = ARRAY_SIZE(routes) };
+	static struct door refusing = { .name = "docker" };
 	static struct door others = { .name = "docker", .routes = fixed, .n_routes = ARRAY_SIZE(fixed) };
+	static struct route *routes;   /* kept for ever */
+	size_t n = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-		routes[i] = (struct route){ refused[i].method, refused[i].pattern, 0, handle_refused };
+	while (docker_refused_operations[n].method)
+		n++;
+	routes = routes ? routes : xcalloc(n, sizeof(*routes));
+	for (size_t i = 0; i < n; i++)
+		routes[i] = (struct route){ docker_refused_operations[i].method, docker_refused_operations[i].pattern, 0, handle_refused };
+	refusing.routes = routes;
+	refusing.n_routes = n;
 	refusing.ctx = others.ctx = eng;
 	server_add_door(s, &refusing);
 	server_add_door(s, &others);

@@ -38,6 +38,11 @@ struct request *pending_take(struct pending *p)
 	return r;
 }
 
+struct request *pending_request(const struct pending *p)
+{
+	return p->r;
+}
+
 void pending_reply_204(void *ctx, const struct err *err)
 {
 	struct request *r = pending_take(ctx);
@@ -131,6 +136,7 @@ struct container *door_container(struct request *r)
 		reply_error(r, &e);
 		return NULL;
 	}
+	request_object(r, c->id);
 	return c;
 }
 

@@ -25,6 +25,12 @@ struct pending *pending_new(struct request *r);
  */
 struct request *pending_take(struct pending *p);
 
+/**
+ * pending_request() - The request that is still to be answered, for streams that begin before the end
+ * Return: the request, borrowed; NULL when its client is gone
+ */
+struct request *pending_request(const struct pending *p);
+
 /* An engine_done_fn that answers 204, or the error; ctx is a struct pending. */
 void pending_reply_204(void *ctx, const struct err *err);
 /* A container_changed_fn that answers 204 or 304, or the error; ctx is a struct pending. */

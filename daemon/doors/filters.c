@@ -6,13 +6,14 @@
 
 #include "base/own.h"
 
-enum { FILTERS_MAX_KEYS = 32, FILTERS_MAX_VALUES = 1024 };
+enum { FILTERS_MAX_KEYS = 32, FILTERS_MAX_VALUES = 1024, PATTERN_MAX_BYTES = 256, PATTERN_MAX_PLUSES = 4 };
 
 struct parse_ctx {
 	struct arena *a;
 	struct filters *f;
 	const char *const *allowed;
 	struct filter *current;
+	bool is_unknown;              /* a key is: docker's words are enough then */
 };
 
 static const struct jschema any_object = { .spec = "filters" };
@@ -56,7 +57,8 @@ static int on_key(void *ctx, const char *path, const char *value, struct err *e)
 	struct parse_ctx *p = ctx;
 	void *doc = NULL;
 
-	if (!is_allowed(p->allowed, path))
+	p->is_unknown = !is_allowed(p->allowed, path);
+	if (p->is_unknown)
 		return err_set(e, ERR_INVALID, "invalid filter '%.64s'", path);
 	if (p->f->n >= FILTERS_MAX_KEYS)
 		return err_set(e, ERR_INVALID, "more than %d filters", FILTERS_MAX_KEYS);
@@ -84,7 +86,7 @@ int filters_parse(const char *text, const char *const *allowed, struct arena *a,
 	void *doc = NULL;
 
 	if (!str_is_empty(text) && json_decode(text, strlen(text), &any_object, a, on_key, &p, &doc, e) < 0)
-		return err_wrap(e, "filters");
+		return p.is_unknown ? -1 : err_wrap(e, "filters");
 	*ret = f;
 	return 0;
 }
@@ -131,12 +133,30 @@ bool filters_match_labels(const struct filters *f, const char *key, const struct
 	return true;
 }
 
+/*
+ * The C library unrolls "{1,255}" and doubles what stands before each "+": nested they multiply to gigabytes; and "\1"
+ * takes exponential time. Names have no braces, so patterns with these are for nobody but an attacker.
+ */
+static bool is_bounded(const char *pattern)
+{
+	size_t n_pluses = 0;
+
+	if (strlen(pattern) > PATTERN_MAX_BYTES || strchr(pattern, '{') != NULL)
+		return false;
+	for (const char *at = strchr(pattern, '\\'); at != NULL; at = strchr(at + 2, '\\'))
+		if (at[1] == '\0' || (at[1] >= '0' && at[1] <= '9'))
+			return false;
+	for (const char *at = strchr(pattern, '+'); at != NULL; at = strchr(at + 1, '+'))
+		n_pluses++;
+	return n_pluses <= PATTERN_MAX_PLUSES;
+}
+
 static bool name_matches(const char *pattern, const char *name)
 {
 	regex_t re;
 	bool does;
 
-	if (strlen(pattern) > 256 || regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+	if (!is_bounded(pattern) || regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB) != 0)
 		return strstr(name, pattern) != NULL;
 	does = regexec(&re, name, 0, NULL, 0) == 0;
 	regfree(&re);

@@ -46,7 +46,8 @@ bool filters_match_labels(const struct filters *f, const char *key, const struct
 /**
  * filters_match_name() - Does a name match one of the key's values, as an unanchored regular expression?
  *
- * A value that is no valid expression matches as a plain substring.
+ * A value that is no valid expression, or one with braces, back-references or more than four "+" (their cost has
+ * no bound), matches as a plain substring.
  * Return: true also when the key was not given
  */
 bool filters_match_name(const struct filters *f, const char *key, const char *name);

@@ -30,7 +30,7 @@
 #include "daemon/engine/restart.h"
 #include "daemon/engine/wire.h"
 
-#define ASK_WAIT_MS     3000
+#define ASK_WAIT_MS     300   /* clients wait: whoever needs longer is heard on the loop */
 #define CGROUP_TEXT_MAX 65536
 
 /* ---- the decision ---- */
@@ -54,17 +54,31 @@ enum adopt_verdict adopt_decide(const struct adopt_facts *f)
 	return f->was_starting ? ADOPT_STARTING : ADOPT_LOST;
 }
 
-bool adopt_is_in_cgroup(const char *text, const char *id)
+/* Lines "N:controllers:/parent/<id>[/below]": the name must be a whole component. Return: where it is, or NULL */
+static const char *find_group(const char *text, const char *id)
 {
 	size_t n_id = strlen(id);
 
-	/* Lines "N:controllers:/parent/<id>[/below]": the name must be a whole component. */
 	for (const char *at = strstr(text, id); at; at = strstr(at + 1, id)) {
 		if (at > text && at[-1] == '/' &&
 		    (at[n_id] == '\0' || at[n_id] == '\n' || at[n_id] == '/'))
-			return true;
+			return at;
 	}
-	return false;
+	return NULL;
+}
+
+bool adopt_is_in_cgroup(const char *text, const char *id)
+{
+	return find_group(text, id) != NULL;
+}
+
+char *adopt_group_above(const char *text, const char *id)
+{
+	const char *end = find_group(text, id), *begin = end;
+
+	while (begin && begin > text && begin[-1] != ':' && begin[-1] != '\n')
+		begin--;
+	return begin && end - begin > 1 ? xasprintf("%.*s", (int)(end - begin - 1), begin) : NULL;
 }
 
 /* ---- asking monitors ---- */
@@ -146,16 +160,35 @@ static void await_answers(struct asked *all, size_t n)
 
 /* ---- acting on the verdict ---- */
 
+/* Return: owned; "" when it is gone */
+static char *groups_of(pid_t pid)
+{
+	char *text = NULL;
+	char path[40];
+
+	snprintf(path, sizeof path, "/proc/%d/cgroup", pid);
+	return file_read(AT_FDCWD, path, CGROUP_TEXT_MAX, &text, NULL, ERR_IGNORED) == 0 ? text : xstrdup("");
+}
+
 static bool is_alive_here(const struct container *c, const struct exit_record *rec)
 {
 	AUTO_FREE char *text = NULL;
-	char path[40];
 
 	if (!exitrec_is_alive(rec))
 		return false;
-	snprintf(path, sizeof path, "/proc/%d/cgroup", rec->pid);
-	return file_read(AT_FDCWD, path, CGROUP_TEXT_MAX, &text, NULL, ERR_IGNORED) == 0 &&
-	       adopt_is_in_cgroup(text, c->id);
+	text = groups_of(rec->pid);
+	return adopt_is_in_cgroup(text, c->id);
+}
+
+/* A Kiln that kept no record of it may have run it elsewhere than this one would: /kiln, before there was a scope. */
+static void learn_group(struct container *c, pid_t pid)
+{
+	AUTO_FREE char *text = NULL;
+
+	if (c->priv->cgroup_base)
+		return;
+	text = groups_of(pid);
+	c->priv->cgroup_base = adopt_group_above(text, c->id);
 }
 
 static void keep_monitor(struct asked *a)
@@ -168,6 +201,7 @@ static void keep_monitor(struct asked *a)
 
 static void adopt_running(struct container *c, const struct exit_record *rec, int pidfd)
 {
+	learn_group(c, rec->pid);
 	if (c->state == CT_STARTING) {
 		container_on_started(c, rec, pidfd);
 		return;
@@ -232,9 +266,12 @@ static void find_facts(struct asked *a, struct exit_record *rec, struct adopt_fa
 		return;
 	}
 	container_record_read(c, rec);
+	f->is_alive = is_alive_here(c, rec);
+	/* Its end is written before it is reaped: whoever ended in between has it in the record now. */
+	if (!f->is_alive)
+		container_record_read(c, rec);
 	f->phase = rec->phase;
 	f->was_starting = c->state == CT_STARTING;
-	f->is_alive = is_alive_here(c, rec);
 }
 
 static void adopt_live(struct asked *a)
@@ -310,6 +347,8 @@ static void adopt_idle(struct asked *a)
 		c->priv->wants_removal = has_monitor;
 		if (!has_monitor)
 			container_begin_removal(c);
+	} else if (c->eng->is_stopping) {
+		return;
 	} else if (c->state == CT_EXITED && c->priv->wants_start) {
 		if (!has_monitor)
 			container_begin(c, true);
@@ -375,6 +414,7 @@ static int load_row(struct engine *eng, const struct state_container *row, struc
 		return -1;
 	}
 	c->priv->backoff_ms = intent.backoff_ms;
+	c->priv->cgroup_base = intent.cgroup_base;
 	c->priv->wants_start = intent.wants_start;
 	c->priv->is_stopping = intent.is_stopping && ct_is_live(c->state);
 	c->is_restarting = c->state == CT_RESTARTING;

@@ -43,6 +43,12 @@ enum adopt_verdict adopt_decide(const struct adopt_facts *f);
 bool adopt_is_in_cgroup(const char *text, const char *id);
 
 /**
+ * adopt_group_above() - The group above the container's, by the same text
+ * Return: owned; NULL when the process is in none, or the container's is at the root
+ */
+char *adopt_group_above(const char *text, const char *id);
+
+/**
  * adopt_all() - Load all containers from the store and take over what runs
  * @e: the store cannot be read
  * Return: 0, or -1 with @e set

@@ -13,17 +13,21 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "base/str.h"
 #include "daemon/engine/adopt.h"
 #include "daemon/engine/exec_run.h"
 #include "daemon/engine/launcher.h"
+#include "oci/launch.h"
 
-#define ID_LEN 64
+#define ID_LEN       64
+#define GROUPS_DEPTH 32
 
 static struct container *by_id(struct engine *eng, const char *id)
 {
@@ -159,6 +163,11 @@ static void sweep_monitor(struct engine *eng, const char *id, void *ctx)
 		unlinkat(eng->cfg.exec_root_fd, rel, 0);
 		return;
 	}
+	if (eng->cfg.only_stops) { /* by their own signals, which only their store tells */
+		eng->n_unknown++;
+		close_fd(&fd);
+		return;
+	}
 	s = xcalloc(1, sizeof *s);
 	s->eng = eng;
 	memcpy(s->id, id, sizeof s->id);
@@ -200,18 +209,68 @@ static void cleaned(void *ctx, const struct err *err)
 		log_warn("%s, trying again at the next start", err->msg);
 }
 
-static void sweep_group(struct engine *eng, const char *id, void *ctx)
+/*
+ * Others have groups here, too: another kilnd with the same parent, kiln-runtime for another manager, whoever likes names
+ * of 64 digits. Ours bear our mark; those of a Kiln before the marks, and one whose making was cut off, are known by ID.
+ */
+static bool is_ours(struct engine *eng, const char *id, const char *dir)
+{
+	char owner[CGROUP_OWNER_MAX + 1] = "";
+	ssize_t n = getxattr(dir, CGROUP_OWNER_XATTR, owner, sizeof owner - 1);
+
+	if (n < 0)
+		return (errno == ENODATA || errno == ENOTSUP) && by_id(eng, id);
+	return str_eq(owner, eng->group_owner);
+}
+
+static void sweep_group(struct engine *eng, const char *id, const char *path)
 {
 	struct container *c = by_id(eng, id);
-	char path[256];
 
-	(void)ctx;
 	if (c && (ct_is_live(c->state) || c->priv->monitor))
 		return;
 	if (launcher_is_cleaning(eng->launcher, id)) /* seen in another hierarchy */
 		return;
-	snprintf(path, sizeof path, "%s/%s", eng->cfg.cgroup_parent, id);
 	launcher_clean(eng->launcher, id, path, cleaned, NULL);
+}
+
+static void sweep_marked_group(struct engine *eng, const char *mount, const char *id, const char *path)
+{
+	AUTO_FREE char *dir = xasprintf("%s%s", mount, path);
+
+	if (is_ours(eng, id, dir))
+		sweep_group(eng, id, path);
+}
+
+/* Kiln's own group and those that --cgroup-parent has made in it; what is inside a container's is the container's. */
+static void walk_groups(struct engine *eng, const char *mount, const char *path, unsigned depth)
+{
+	AUTO_FREE char *dir_path = xasprintf("%s%s", mount, path);
+	AUTO_DIR DIR *dir = opendir(dir_path);
+	struct dirent *de;
+
+	while (dir && (de = readdir(dir))) {
+		AUTO_FREE char *below = xasprintf("%s/%s", path, de->d_name);
+
+		if (de->d_type != DT_DIR || str_eq(de->d_name, ".") || str_eq(de->d_name, ".."))
+			continue;
+		if (strlen(de->d_name) == ID_LEN && str_is_hex(de->d_name, ID_LEN))
+			sweep_marked_group(eng, mount, de->d_name, below);
+		else if (depth < GROUPS_DEPTH)
+			walk_groups(eng, mount, below, depth + 1);
+	}
+}
+
+/* An absolute --cgroup-parent is outside of that, and known only by its container. */
+static void sweep_named_groups(struct engine *eng)
+{
+	for (struct container *c = eng->first; c; c = c->priv->next) {
+		AUTO_ARENA struct arena *a = arena_new();
+		const char *parent = c->opt->host->cgroup_parent;
+
+		if (parent && parent[0] == '/')
+			sweep_group(eng, c->id, bundle_cgroup_path(c->opt->host, container_cgroup_base(c), c->id, a));
+	}
 }
 
 void adopt_sweep_groups(struct engine *eng)
@@ -224,17 +283,16 @@ void adopt_sweep_groups(struct engine *eng)
 	mounts = fopen("/proc/self/mounts", "re");
 
 	while (mounts && fgets(line, sizeof line, mounts)) {
-		AUTO_FREE char *path = NULL;
-
-		if (sscanf(line, "%*s %1023s %63s", dir, type) != 2 || !str_starts(type, "cgroup"))
-			continue;
-		path = xasprintf("%s%s", dir, eng->cfg.cgroup_parent);
-		each_id(eng, AT_FDCWD, path, "", sweep_group, NULL);
+		if (sscanf(line, "%*s %1023s %63s", dir, type) == 2 && str_starts(type, "cgroup"))
+			walk_groups(eng, dir, eng->cfg.cgroup_parent, 0);
 	}
+	sweep_named_groups(eng);
 }
 
 void adopt_sweep(struct engine *eng)
 {
+	file_replace_sweep(eng->cfg.exec_root_fd, "x");
+	file_replace_sweep(eng->cfg.data_root_fd, "seccomp");
 	each_id(eng, eng->cfg.exec_root_fd, "x", ".sock", adopt_exec, NULL);
 	each_id(eng, eng->cfg.exec_root_fd, "x", ".exit", sweep_exec_file, NULL);
 	each_id(eng, eng->cfg.exec_root_fd, "x", ".json", sweep_exec_file, NULL);

@@ -4,31 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "base/str.h"
-
-/* From <sys/mount.h>, which does not go together with <linux/mount.h>. */
-#define PROPAGATE_PRIVATE (1u << 18)
-#define PROPAGATE_SLAVE   (1u << 19)
-#define PROPAGATE_SHARED  (1u << 20)
-
-static uint64_t propagation_of(const struct bundle_bind *b)
-{
-	const char *p = b->propagation ? b->propagation : "rprivate";
-
-	if (*p == 'r')
-		p++;
-	if (str_eq(p, "shared"))
-		return PROPAGATE_SHARED;
-	if (str_eq(p, "slave"))
-		return PROPAGATE_SLAVE;
-	return PROPAGATE_PRIVATE;
-}
 
 static int make_missing(const struct bundle_bind *b, struct err *e)
 {
@@ -46,24 +31,65 @@ static int make_missing(const struct bundle_bind *b, struct err *e)
 	return 0;
 }
 
+/* ---- propagation ---- */
+
+#define MOUNTINFO_MAX (16u << 20)
+
+/* The mount that a path lies on: "1 2 3:4 / /place options shared:5 - …"; from the fifth field on. Return: in @text, or NULL */
+static char *find_mount(const char *path, char *text)
+{
+	struct statx st;
+	char *rest = text;
+	char id[24];
+
+	if (statx(AT_FDCWD, path, 0, STATX_MNT_ID, &st) < 0 || (st.stx_mask & STATX_MNT_ID) == 0)
+		return NULL;
+	snprintf(id, sizeof id, "%llu ", (unsigned long long)st.stx_mnt_id);
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+		if (!str_starts(line, id))
+			continue;
+		for (int field = 1; field < 5 && line; field++) {
+			line = strchr(line, ' ');
+			line += line != NULL;
+		}
+		return line;
+	}
+	return NULL;
+}
+
+/* In docker's words: what is not shared on the host cannot be shared with a container. */
+static int check_propagation(const struct bundle_bind *b, struct err *e)
+{
+	bool is_shared = str_eq(b->propagation, "shared") || str_eq(b->propagation, "rshared");
+	bool is_slave = str_eq(b->propagation, "slave") || str_eq(b->propagation, "rslave");
+	AUTO_FREE char *text = NULL;
+	const char *place, *fields;
+
+	if (!is_shared && !is_slave)
+		return 0;
+	if (file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, e) < 0)
+		return -1;
+	place = find_mount(b->source, text);
+	if (!place)
+		return err_set(e, ERR_SYSTEM, "bind source path '%s': its mount is not to be found", b->source);
+	fields = strchr(place, ' ');
+	if (fields && (strstr(fields, " shared:") || (is_slave && strstr(fields, " master:"))))
+		return 0;
+	return err_set(e, ERR_INVALID, "path %.200s is mounted on %.*s but it is not a shared %smount", b->source,
+		       (int)strcspn(place, " "), place, is_slave ? "or slave " : "");
+}
+
 static int bind_open(const struct bundle_bind *b, int *ret_fd, struct err *e)
 {
 	unsigned recursive = b->is_recursive ? AT_RECURSIVE : 0;
-	struct mount_attr attr = {
-		.attr_set = b->readonly ? MOUNT_ATTR_RDONLY : 0,
-		.propagation = propagation_of(b),
-	};
-	AUTO_CLOSE int fd = -1;
+	int fd;
 
-	if (make_missing(b, e) < 0)
+	if (make_missing(b, e) < 0 || check_propagation(b, e) < 0)
 		return -1;
-	fd = (int)syscall(SYS_open_tree, AT_FDCWD, b->source,
-			  OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
+	fd = (int)syscall(SYS_open_tree, AT_FDCWD, b->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
 	if (fd < 0)
 		return err_sys(e, "bind source path '%s'", b->source);
-	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | recursive, &attr, sizeof attr) < 0)
-		return err_sys(e, "bind source path '%s': set its mount's attributes", b->source);
-	*ret_fd = TAKE_FD(fd);
+	*ret_fd = fd;
 	return 0;
 }
 

@@ -23,9 +23,8 @@ int binds_check(const struct bundle_bind *binds, size_t n, struct err *e);
  * @ret_fds: @n descriptors, owned; on failure all are -1
  * @e:       names the source
  *
- * A source that does not exist is made as a directory, as docker does for -v. Read-only and
- * propagation are set on the detached mount itself, so that no moment exists in which the container
- * could write.
+ * A source that does not exist is made as a directory, as docker does for -v. Shared and slave ask for a source that
+ * lies on a mount that is shared. Options are set by the launcher's child, on the detached mounts, before anything is attached.
  * Return: 0, or -1 with @e set
  */
 int binds_open(const struct bundle_bind *binds, size_t n, int *ret_fds, struct err *e);

@@ -17,6 +17,11 @@
 
 /* ---- making and freeing ---- */
 
+const char *container_cgroup_base(const struct container *c)
+{
+	return c->priv->cgroup_base ? c->priv->cgroup_base : c->eng->cfg.cgroup_parent;
+}
+
 void container_rel_dir(const char *id, char out[CONTAINER_REL_MAX])
 {
 	snprintf(out, CONTAINER_REL_MAX, "containers/%s", id);
@@ -40,13 +45,11 @@ static void set_args(struct container *c, struct arena *a)
 
 static void set_places(struct container *c, struct arena *a)
 {
-	const struct opt_log_config *log = c->opt->host->log_config;
 	char rel[CONTAINER_REL_MAX];
 
 	container_rel_dir(c->id, rel);
 	c->dir = arena_printf(a, "%s/%s", c->eng->cfg.data_root, rel);
-	if (!log || !str_eq(log->type, "none"))
-		c->log_path = arena_printf(a, "%s/%s-json.log", c->dir, c->id);
+	container_place_log(c, a);
 }
 
 struct container *container_new(struct engine *eng, struct arena *arena, const char *id,
@@ -79,13 +82,16 @@ void container_free(struct container *c)
 	p = c->priv;
 	health_end(c);
 	container_attach_drop(c);
+	container_replay_drop(c);
 	container_drop_waits(c);
 	monitor_free(TAKE_PTR(p->monitor));
+	free(TAKE_PTR(p->cgroup_base));
 	loop_watch_free(TAKE_PTR(p->pidfd_watch));
 	loop_timer_free(TAKE_PTR(p->stop_timer));
 	loop_timer_free(TAKE_PTR(p->restart_timer));
 	loop_timer_free(TAKE_PTR(p->record_timer));
 	close_fd(&c->pidfd);
+	free(TAKE_PTR(c->health_log));
 	arena_free(p->arena);
 }
 
@@ -214,6 +220,7 @@ static void save(struct container *c, state_done_fn then, struct call *answers)
 		.backoff_ms = c->priv->backoff_ms,
 		.is_stopping = c->priv->is_stopping,
 		.wants_start = c->priv->wants_start,
+		.cgroup_base = c->priv->cgroup_base,
 	};
 
 	*s = (struct saving){ .c = c, .then = then, .answers = answers };

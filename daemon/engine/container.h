@@ -48,13 +48,14 @@ struct container {
 
 	enum health_state health;
 	int32_t health_failing_streak;
-	struct health_result health_log[HEALTH_LOG_MAX]; size_t n_health_log;   /* oldest first */
+	struct health_result *health_log; size_t n_health_log;   /* owned: HEALTH_LOG_MAX, oldest first; NULL until the first check */
 	bool has_healthcheck;
 	struct opt_healthcheck healthcheck;   /* effective; valid when has_healthcheck */
 
 	const char *path; struct str_list args;   /* what runs: docker's Path and Args */
 	const char *dir;                 /* <data-root>/containers/<id> */
-	const char *log_path;            /* json-file */
+	const char *log_path;            /* json-file; NULL: none */
+	unsigned n_log_files;            /* it is kept in so many: log_path, log_path.1 … */
 
 	struct container_priv *priv;     /* engine's own */
 };
@@ -198,6 +199,22 @@ void container_attach(struct container *c, int fd, unsigned flags, const char *d
 		      const void *prefix, size_t n_prefix);
 
 /**
+ * container_can_replay() - Can its log be sent to a client that attaches?
+ * @e: ERR_UNSUPPORTED there is none by its log driver; ERR_CONFLICT too many are sent it already; as fd_check_spare()
+ * Return: 0, or -1 with @e set
+ */
+int container_can_replay(const struct container *c, struct err *e);
+
+struct monitor_attach;
+
+/**
+ * container_attach_logs() - Send a client the log as it is by now, then attach it, or (not @is_stream) close the connection
+ * @what: its fd is taken; the rest is copied. container_can_replay() has said yes
+ * Return: nothing; the client is dropped when it takes nothing for a minute
+ */
+void container_attach_logs(struct container *c, const struct monitor_attach *what, bool is_stream);
+
+/**
  * exec_create() - Prepare a further process in a running container
  * @opt: borrowed, deep-copied
  * @e:   ERR_CONFLICT the container does not run
@@ -231,6 +248,12 @@ const char *container_status_text(const struct container *c, char out[128]);   /
 const char *container_state_name(const struct container *c);                    /* created running paused restarting removing exited dead */
 
 /**
+ * container_apparmor() - The AppArmor profile that it runs with, or would
+ * Return: borrowed; "unconfined"; "" where AppArmor is not on
+ */
+const char *container_apparmor(const struct container *c);
+
+/**
  * engine_launcher_is_up() - Is the launcher connected? engine_storage_is_ok(): can the store and
  * the disk be written?
  * @ret_why: gets the reason when not
@@ -238,6 +261,13 @@ const char *container_state_name(const struct container *c);                    
  */
 bool engine_launcher_is_up(const struct engine *eng);
 bool engine_storage_is_ok(const struct engine *eng, struct err *ret_why);
+
+/**
+ * engine_advise() - What can be done about @err: for a full disk, how full the data root's is, and what makes room
+ * @ret: appended to; nothing where there is nothing to say
+ * Return: nothing
+ */
+void engine_advise(const struct engine *eng, const struct err *err, struct strbuf *ret);
 
 /**
  * container_should_be_warm() - Should it be warm (policy, desired state), and container_is_warm():

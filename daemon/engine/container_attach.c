@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/own.h"
 #include "daemon/engine/container_impl.h"
 
@@ -33,7 +34,7 @@ int container_can_attach(const struct container *c, struct err *e)
 		return err_set(e, ERR_CONFLICT,
 			       "container %s has %d clients waiting for its start already", c->id,
 			       WAITING_MAX);
-	return 0;
+	return fd_check_spare(e);
 }
 
 /* Clients do not say good-bye. Those that came and went must not fill the list of one that never starts. */
@@ -108,6 +109,7 @@ void container_attach_flush(struct container *c)
 
 		loop_watch_free(TAKE_PTR(w->watch));
 		monitor_attach(c->priv->monitor, &what);
+		c->priv->has_lost_clients = true;   /* should this launch come to nothing */
 		waiting_free(w);
 	}
 }

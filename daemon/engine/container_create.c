@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +23,13 @@
 #include "daemon/engine/binds.h"
 #include "daemon/engine/container_impl.h"
 #include "daemon/engine/container_record.h"
+#include "daemon/engine/container_share.h"
 #include "daemon/engine/health.h"
+#include "daemon/engine/host_facts.h"
 #include "daemon/engine/image.h"
 #include "daemon/engine/later.h"
 #include "daemon/engine/names.h"
+#include "daemon/engine/rubbish.h"
 #include "oci/options_rules.h"
 
 struct create_op {
@@ -40,6 +42,7 @@ struct create_op {
 	int data_root_fd;                    /* borrowed */
 	const struct container_options *opt; /* in the container's arena; nobody changes it */
 	char id[65];
+	char rubbish[CONTAINER_REL_MAX]; /* what it could not remove of its own; empty: nothing */
 	struct err err;
 };
 
@@ -60,6 +63,7 @@ static void op_finish(struct create_op *op, const struct err *err, struct contai
 		*at = op->next;
 		break;
 	}
+	rubbish_add(op->eng, op->rubbish);
 	op->done(op->ctx, err, c);
 	if (op->c) { /* it did not come to be */
 		image_unref(op->c->image);
@@ -139,7 +143,13 @@ static int fill_dir(const struct create_op *op, int dir_fd, struct err *e)
 	return bundle_etc_write(op->opt, dir_fd, etc_fd, e);
 }
 
-static int make_dir(const struct create_op *op, struct err *e)
+static void remove_tmp(struct create_op *op, const char *tmp)
+{
+	if (path_remove_tree(op->data_root_fd, tmp, ERR_IGNORED) < 0)
+		snprintf(op->rubbish, sizeof op->rubbish, "%s", tmp);
+}
+
+static int make_dir(struct create_op *op, struct err *e)
 {
 	char tmp[CONTAINER_REL_MAX], rel[CONTAINER_REL_MAX];
 	AUTO_CLOSE int dir_fd = -1;
@@ -148,13 +158,13 @@ static int make_dir(const struct create_op *op, struct err *e)
 	container_rel_dir(op->id, rel);
 	if (mkdirat(op->data_root_fd, tmp, 0700) < 0)
 		return err_sys(e, "make '%s'", tmp);
-	if (path_open_dir(op->data_root_fd, tmp, 0, &dir_fd, e) < 0 || fill_dir(op, dir_fd, e) < 0) {
-		path_remove_tree(op->data_root_fd, tmp, ERR_IGNORED);
-		return -1;
+	if (path_open_dir(op->data_root_fd, tmp, 0, &dir_fd, e) == 0 && fill_dir(op, dir_fd, e) == 0) {
+		if (renameat(op->data_root_fd, tmp, op->data_root_fd, rel) == 0)
+			return 0;
+		err_sys(e, "move '%s' into place", rel);
 	}
-	if (renameat(op->data_root_fd, tmp, op->data_root_fd, rel) < 0)
-		return err_sys(e, "move '%s' into place", rel);
-	return 0;
+	remove_tmp(op, tmp);
+	return -1;
 }
 
 static void make_work(void *ctx)
@@ -173,10 +183,15 @@ static void make_work(void *ctx)
 static void undo_work(void *ctx)
 {
 	struct create_op *op = ctx;
-	char rel[CONTAINER_REL_MAX];
+	char rel[CONTAINER_REL_MAX], tmp[CONTAINER_REL_MAX];
 
 	container_rel_dir(op->id, rel);
-	path_remove_tree(op->data_root_fd, rel, ERR_IGNORED);
+	snprintf(tmp, sizeof tmp, "tmp/create-%s", op->id);
+	/* What cannot even be moved is a directory without a row, which the next kilnd removes. */
+	if (renameat(op->data_root_fd, rel, op->data_root_fd, tmp) < 0)
+		log_warn("move '%s' away: %s, leaving it to the next start", rel, strerror(errno));
+	else
+		remove_tmp(op, tmp);
 }
 
 static void undo_done(void *ctx)
@@ -243,25 +258,62 @@ static int copy_options(const struct container_options *opt, struct arena *a,
 	return 0;
 }
 
+/* What VolumesFrom means now: the other containers may be gone when this one starts. */
+static int inherit_mounts(struct engine *eng, struct container_options **opt, struct arena *a, struct err *e)
+{
+	struct container_options *o = *opt;
+	struct bundle_from from = {0};
+
+	for (size_t i = 0; o->host && i < o->host->volumes_from.n; i++) {
+		struct container *x = NULL;
+		const char *ref;
+		bool readonly;
+
+		if (bundle_from_parse(o->host->volumes_from.v[i], a, &ref, &readonly, e) < 0)
+			return -1;
+		if (container_find(eng, ref, &x, e) < 0) {
+			e->kind = ERR_INVALID;   /* 404 would have the client pull the image */
+			return -1;
+		}
+		if (bundle_from_add(&from, x->opt, readonly, a, e) < 0)
+			return -1;
+	}
+	if (from.n == 0)
+		return 0;
+	o->inherited = from.v;
+	o->n_inherited = from.n;
+	/* Some of it is still the other's */
+	return copy_options(o, a, opt, e);
+}
+
 /* What the user asked, completed and checked; in @a. */
 static int complete_options(struct engine *eng, const struct container_options *asked,
 			    const char *id, struct image *image, struct arena *a,
 			    struct container_options **ret, struct str_list *ret_warnings, struct err *e)
 {
-	const struct options_host host = { .n_cpus = eng->host.n_cpus,
-					   .n_nodes = eng->host.n_nodes,
-					   .is_v2 = eng->host.is_v2,
-					   .has_swap_limit = eng->host.has_swap_limit,
-					   .raises_limits = (eng->host.caps >> CAP_SYS_RESOURCE & 1) != 0 };
+	struct options_host host = host_options(eng);
 	enum health_action action;
 	struct bundle_bind *binds;
+	struct container *x = NULL;
+	const char *net_of;
 	struct str_list args;
 	size_t n_binds;
 
-	if (copy_options(asked, a, ret, e) < 0)
+	if (copy_options(asked, a, ret, e) < 0 || options_check_conflicts(*ret, e) < 0 || inherit_mounts(eng, ret, a, e) < 0)
 		return -1;
+	options_default(*ret, &eng->set.containers, a);
 	options_normalize(*ret, id, eng->host.hostname, a);
+	if (options_share((*ret)->host, OPTIONS_NET, &net_of) == SHARE_CONTAINER &&
+	    container_find(eng, net_of, &x, ERR_IGNORED) == 0)
+		container_take_names((*ret)->config, x, a);
 	options_merge_image((*ret)->config, image->config, a);
+	if (options_asks_blkio((*ret)->host)) {
+		struct host_blkio b;
+
+		host_blkio_read(eng->host.is_v2, &b);
+		host.has_io_weight = b.has_weight;
+		host.has_io_throttle = b.has_throttle;
+	}
 	if (options_validate(*ret, &host, e) < 0 || bundle_args(*ret, a, &args, e) < 0)
 		return -1;
 	if (bundle_binds(*ret, a, &binds, &n_binds, e) < 0)

@@ -3,8 +3,8 @@
  * Theory of operation
  *
  * The end of a run is told by the monitor (EXITED). When the monitor has died, by the exit record
- * that the launcher writes, after init's pidfd became readable or the launcher said so; when nobody
- * can tell, the code is 255.
+ * that the launcher writes, after init's pidfd became readable or the launcher said so; when that is
+ * dead, too, by the kernel through the pidfd (Linux 6.15); when nobody can tell, the code is 255.
  *
  * Then: commit → events, waiters, RELEASE → the monitor closes its clients and goes → settled. Only
  * there is decided what comes next: removal, a start that was asked for, the restart policy's
@@ -30,7 +30,10 @@
 #define RECORD_RETRY_MS      20
 #define RECORD_RETRIES       250 /* 5 s: the launcher writes it as soon as it sees the end */
 #define RECORD_RETRIES_START 50  /* 1 s: nothing may have been started at all */
+#define RECORD_RETRIES_ASKED 2
+#define RECORD_RETRIES_DEAD  1500 /* 30 s: whoever inherited it (the host's PID 1) has not reaped it yet, and the kernel tells only then */
 #define RELEASE_WAIT_MS      3000
+#define RECONNECTS_MAX       8 /* in one run */
 #define POLICY_STARTS_MAX    16 /* at a time: a boot with many containers stays usable */
 #define POLICY_RETRY_MS      10
 
@@ -87,12 +90,12 @@ static void cleaned(void *ctx, const struct err *err)
 void container_clean(struct container *c, engine_done_fn then)
 {
 	struct clean_call *call = xcalloc(1, sizeof *call);
-	char group[256];
+	AUTO_ARENA struct arena *a = arena_new();
 
 	*call = (struct clean_call){ .c = c, .then = then };
 	c->priv->needs_clean = false;
-	snprintf(group, sizeof group, "%s/%s", c->eng->cfg.cgroup_parent, c->id);
-	launcher_clean(c->eng->launcher, c->id, group, cleaned, call);
+	launcher_clean(c->eng->launcher, c->id,
+		       bundle_cgroup_path(c->opt->host, container_cgroup_base(c), c->id, a), cleaned, call);
 }
 
 static void settle(struct container *c)
@@ -265,12 +268,24 @@ void container_record_read(const struct container *c, struct exit_record *ret)
 		ret->phase = EXIT_NONE;
 }
 
+/* Whoever reaps writes the record first: what the kernel knows and the record does not was reaped by a stranger. */
+static void find_end(const struct container *c, struct exit_record *rec)
+{
+	struct exit_record by_kernel = { 0 };
+	bool is_reaped = c->pidfd >= 0 && exitrec_ask_kernel(c->pidfd, &by_kernel);
+
+	container_record_read(c, rec);
+	if (rec->phase != EXIT_DONE && is_reaped)
+		*rec = by_kernel;
+}
+
 /* The launcher has the last word on a start of which nothing is seen: it knows whether a monitor is still at it. */
 static void start_looked_for(void *ctx, const struct err *err)
 {
 	struct container *c = ctx;
 	struct err e = { 0 };
 
+	c->priv->is_looked_for = false;
 	if (c->state != CT_STARTING || c->priv->monitor)
 		return;
 	if (err->kind == ERR_CONFLICT) {
@@ -278,6 +293,8 @@ static void start_looked_for(void *ctx, const struct err *err)
 		container_read_record(c);
 		return;
 	}
+	if (err->kind == ERR_NONE && container_launch_again(c))
+		return;
 	err_set(&e, ERR_SYSTEM, "its monitor was not made, or died before it told anything");
 	container_on_failed(c, 125, &e);
 }
@@ -287,7 +304,9 @@ static void on_lost(struct container *c)
 	struct exit_record rec = { .phase = EXIT_DONE, .code = CONTAINER_LOST_CODE };
 
 	if (c->state == CT_STARTING) {
-		container_clean(c, start_looked_for);
+		if (!c->priv->is_looked_for)
+			container_clean(c, start_looked_for);
+		c->priv->is_looked_for = true;
 		return;
 	}
 	c->priv->needs_clean = true;
@@ -339,23 +358,44 @@ static void record_tick(void *ctx)
 	container_read_record(ctx);
 }
 
+/* The launcher that was asked for this start still answers: it knows more than the record, and can be asked at once. */
+static bool has_its_launcher(const struct container *c)
+{
+	return launcher_is_up(c->eng->launcher) &&
+	       c->priv->launcher_generation == launcher_generation(c->eng->launcher);
+}
+
+/* Is it still there for its parent, who is no monitor that stands still? */
+static bool is_unreaped(const struct container *c)
+{
+	return !c->priv->monitor && c->pidfd >= 0 && pidfd_send_signal(c->pidfd, 0, NULL, 0) == 0;
+}
+
+static unsigned reads_max(const struct container *c, bool was_unreaped)
+{
+	if (c->state != CT_STARTING)
+		return was_unreaped ? RECORD_RETRIES_DEAD : RECORD_RETRIES;
+	return has_its_launcher(c) ? RECORD_RETRIES_ASKED : RECORD_RETRIES_START;
+}
+
 void container_read_record(struct container *c)
 {
 	struct container_priv *p = c->priv;
-	unsigned max = c->state == CT_STARTING ? RECORD_RETRIES_START : RECORD_RETRIES;
 	struct exit_record rec;
+	bool was_unreaped;
 
 	/* Degraded with a monitor: it stands still. */
-	if (!ct_is_live(c->state) || (p->monitor && !c->is_degraded))
+	if (!ct_is_live(c->state) || (p->monitor && !c->is_degraded) || p->is_opening)
 		return;
-	container_record_read(c, &rec);
+	was_unreaped = is_unreaped(c); /* before the kernel is asked: reaped in between, it is asked once more */
+	find_end(c, &rec);
 	if (c->state == CT_STARTING && find_start(c, &rec))
 		return;
 	if (rec.phase == EXIT_DONE) {
 		container_on_exited(c, &rec);
 		return;
 	}
-	if (++p->n_record_reads > max) {
+	if (++p->n_record_reads > reads_max(c, was_unreaped)) {
 		on_lost(c);
 		return;
 	}
@@ -374,8 +414,19 @@ static void on_init_ended(void *ctx, unsigned events)
 	container_read_record(c);
 }
 
+/* Nobody listens there any more, and a launcher that could remove it may be dead, too. */
+static void remove_socket(const struct container *c)
+{
+	char rel[CONTAINER_REL_MAX];
+
+	container_rel_socket(c->id, rel);
+	unlinkat(c->eng->cfg.exec_root_fd, rel, 0);
+}
+
 void container_watch_degraded(struct container *c)
 {
+	if (!c->priv->monitor)
+		remove_socket(c);
 	if (c->priv->pidfd_watch)
 		return;
 	c->is_degraded = true;
@@ -393,12 +444,20 @@ void container_watch_over(struct container *c)
 	c->priv->needs_clean = false;
 }
 
+/* It may have lost no more than its connection: then it still listens, and what was said meanwhile is said again. */
+static bool monitor_is_back(struct container *c)
+{
+	return c->priv->n_reconnects++ < RECONNECTS_MAX && find_monitor(c);
+}
+
 void container_on_monitor_gone(struct container *c)
 {
 	struct container_priv *p = c->priv;
 
 	monitor_free(TAKE_PTR(p->monitor));
 	if (p->is_settling) {
+		if (monitor_is_back(c) && p->is_end_committed)
+			release(c);
 		container_try_settle(c);
 		return;
 	}
@@ -409,6 +468,8 @@ void container_on_monitor_gone(struct container *c)
 		container_read_record(c);
 		return;
 	}
+	if (monitor_is_back(c))
+		return;
 	log_warn("container '%s': its monitor died; it runs on, without log and attach", c->name);
 	container_watch_degraded(c);
 }

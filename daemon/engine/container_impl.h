@@ -34,6 +34,8 @@ struct attach_waiting {
 	char prefix[];
 };
 
+struct attach_replay;
+
 struct container_priv {
 	struct arena *arena;             /* owned: the container's strings */
 	struct container *next;
@@ -43,8 +45,11 @@ struct container_priv {
 	struct loop_timer *restart_timer;
 	struct loop_timer *record_timer; /* reads the exit record until it tells something */
 	unsigned n_record_reads;
+	unsigned n_reconnects; /* to the monitor of this run */
 	struct attach_waiting *attaches;
 	size_t n_attaches;
+	struct attach_replay *replays;   /* clients that are sent the log first */
+	size_t n_replays;
 	struct wait_reg *waits;
 	struct call *starts, *stops, *restarts, *removes;
 	struct health_run *health;       /* owned; NULL while it does not run, or has no check */
@@ -54,17 +59,25 @@ struct container_priv {
 	bool wants_start;                /* start when settled: a restart, or a start that came while settling */
 	bool wants_removal;              /* remove when settled */
 	bool is_policy_start;            /* the start under way was nobody's request */
+	int start_errno;                 /* of the last start that failed; 0: none is known */
+	bool is_refused_start;           /* the last start failed because of the state of another container */
 	bool is_counted_start;           /* … and counts in eng->n_policy_starts */
+	bool is_opening;                 /* what the launch needs is being opened: there is nothing to look for yet */
+	bool is_looked_for;              /* the launcher was asked what has become of its start */
+	bool is_second_launch;           /* of this start: the first one was lost with a launcher or a monitor */
+	bool has_lost_clients;           /* whose connections went with that; they are told by a start that fails */
 	bool is_health_restart;          /* the start that is wanted is a restart of an unhealthy container */
 	bool needs_clean;                /* its cgroup may have outlived its monitor */
 	unsigned launcher_generation;    /* who made its monitor; 0: a launcher before our time */
 
 	bool is_stopping;
 	bool was_stop_killed;            /* SIGKILL was sent by the stop */
+	bool is_stop_vain;               /* it did not help, and who had asked was told so */
 	int stop_signo, stop_sent_signo;
 	int64_t stop_until_ms;           /* INT64_MAX: for ever */
 
 	uint64_t backoff_ms;             /* the last wait of the restart policy */
+	char *cgroup_base;               /* owned: the group above that of the last run, for kilnd's may be another by now; NULL: it has not run */
 };
 
 struct exec_priv {
@@ -95,6 +108,12 @@ struct container *container_new(struct engine *eng, struct arena *arena, const c
  * Return: nothing
  */
 void container_free(struct container *c);
+
+/**
+ * container_cgroup_base() - The group above all containers that this one was, or would be, started in
+ * Return: borrowed
+ */
+const char *container_cgroup_base(const struct container *c);
 
 /* Put it at the end of the engine's list, and take it out. */
 void container_link(struct container *c);
@@ -151,6 +170,12 @@ void container_begin(struct container *c, bool is_policy);
 
 extern const struct monitor_handlers container_monitor_handlers;   /* ctx: the container */
 
+/**
+ * container_launch_again() - The launcher says that nothing came of a launch: do it once more
+ * Return: true, or false when it was the second one, clients were lost with it, or it is not wanted any more
+ */
+bool container_launch_again(struct container *c);
+
 /* Init runs. @pidfd: taken. */
 void container_on_started(struct container *c, const struct exit_record *rec, int pidfd);
 /* The start failed before init ran. @exit_code: 125, 126 or 127 */
@@ -178,6 +203,12 @@ void container_read_record(struct container *c);
 bool container_policy_decide(struct container *c);
 /* Wait for the next start by policy; @uptime_ns: of the run that has ended. */
 void container_policy_restart(struct container *c, int64_t uptime_ns);
+/* Find out where its log is; c->dir is set */
+void container_place_log(struct container *c, struct arena *a);
+
+/* Move the log of a container that an older kilnd made to where it can be rotated; before a launch */
+void container_move_log(struct container *c);
+
 /* Have what is left of the run's processes and cgroup removed; @then: called with the container and the outcome, may be NULL */
 void container_clean(struct container *c, engine_done_fn then);
 /* The end of a run is committed and told: let its monitor go, then go on. */
@@ -232,6 +263,11 @@ void container_drop_waits(struct container *c);
 /* Hand clients that attached early to the new monitor; or close their connections. */
 void container_attach_flush(struct container *c);
 void container_attach_drop(struct container *c);
+
+/* ---- container_replay.c ---- */
+
+/* Close the connections of those that are sent the log. */
+void container_replay_drop(struct container *c);
 
 /* ---- exec.c ---- */
 

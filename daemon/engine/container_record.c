@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/own.h"
+
 struct record {
 	char *state;
 	bool wants_running, wants_start, is_stopping;
@@ -14,6 +16,7 @@ struct record {
 	int64_t restart_count;
 	uint64_t backoff_ms;
 	int64_t health, health_failing_streak; /* health: enum health_state */
+	char *cgroup_base;
 };
 
 static const struct jfield record_fields[] = {
@@ -32,6 +35,7 @@ static const struct jfield record_fields[] = {
 	J_U64(struct record, backoff_ms, "backoffMs", J_OMIT_EMPTY),
 	J_I64(struct record, health, "health", J_OMIT_EMPTY),
 	J_I64(struct record, health_failing_streak, "failingStreak", J_OMIT_EMPTY),
+	J_STRING(struct record, cgroup_base, "cgroupBase", J_OMIT_EMPTY),
 };
 static const struct jschema record_schema =
 	J_SCHEMA(struct record, "container record", record_fields);
@@ -55,6 +59,7 @@ void container_record_emit(const struct container *c, const struct record_intent
 		.backoff_ms = intent->backoff_ms,
 		.health = c->health,
 		.health_failing_streak = c->health_failing_streak,
+		.cgroup_base = (char *)(uintptr_t)intent->cgroup_base,
 	};
 
 	json_emit(&record_schema, &r, out);
@@ -89,6 +94,7 @@ int container_record_parse(const char *text, struct container *c, struct record_
 		.backoff_ms = r->backoff_ms,
 		.is_stopping = r->is_stopping,
 		.wants_start = r->wants_start,
+		.cgroup_base = r->cgroup_base && r->cgroup_base[0] == '/' ? xstrdup(r->cgroup_base) : NULL,
 	};
 	return 0;
 }

@@ -12,6 +12,7 @@ struct record_intent {
 	uint64_t backoff_ms;   /* the last wait of the restart policy */
 	bool is_stopping;
 	bool wants_start;      /* a restart is under way: stopping is only its first half */
+	char *cgroup_base;     /* the group above that of the last run; parsed: owned; NULL: not known */
 };
 
 /**

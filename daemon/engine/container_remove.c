@@ -74,25 +74,23 @@ static void row_deleted(void *ctx, const struct err *err)
 	call_answer(&removes, &no_error, true);
 }
 
+/* Its monitor is no more: neither is what it listened on. */
 static void delete_row(struct container *c)
 {
 	struct state_batch *b = state_batch_new(c->eng->state);
+	char rel[CONTAINER_REL_MAX];
 
+	container_rel_socket(c->id, rel);
+	unlinkat(c->eng->cfg.exec_root_fd, rel, 0);
 	container_apply(c, EV_REMOVED, NULL, ERR_IGNORED);
 	state_del_container(b, c->id);
 	later_commit(c->eng, b, row_deleted, NULL, c);
 }
 
-/* Its monitor is no more: neither is what it listened on. */
 static void cleaned(void *ctx, const struct err *err)
 {
-	struct container *c = ctx;
-	char rel[CONTAINER_REL_MAX];
-
-	(void)err;
-	container_rel_socket(c->id, rel);
-	unlinkat(c->eng->cfg.exec_root_fd, rel, 0);
-	delete_row(c);
+	(void)err; /* logged */
+	delete_row(ctx);
 }
 
 static void delete_done(void *ctx)
@@ -106,7 +104,8 @@ static void delete_done(void *ctx)
 		removal_failed(c, &e);
 		return;
 	}
-	if (!c->priv->needs_clean) {
+	/* With a --cgroup-parent there may be groups above that go with it */
+	if (!c->priv->needs_clean && str_is_empty(c->opt->host->cgroup_parent)) {
 		delete_row(c);
 		return;
 	}
@@ -156,7 +155,7 @@ static bool is_running_as_docker_sees_it(const struct container *c)
 
 static int can_remove(const struct container *c, bool force, struct err *e)
 {
-	if (c->is_removing || c->priv->wants_removal)
+	if (c->is_removing || (c->priv->wants_removal && !c->priv->is_stop_vain))
 		return err_set(e, ERR_CONFLICT, "removal of container %s is already in progress",
 			       c->name);
 	if (force || !is_running_as_docker_sees_it(c))

@@ -6,46 +6,6 @@
 #include "base/clock.h"
 #include "base/own.h"
 
-#define MINUTE_S 60
-#define HOUR_S   3600
-
-static const char *count(char out[32], long long n, const char *unit)
-{
-	snprintf(out, 32, "%lld %s", n, unit);
-	return out;
-}
-
-const char *status_duration(int64_t ns, char out[32])
-{
-	long long s = ns / CLOCK_NS_PER_SEC;
-	long long minutes = s / MINUTE_S;
-	long long hours = (s + HOUR_S / 2) / HOUR_S; /* rounded, as docker does */
-
-	if (s < 1)
-		snprintf(out, 32, "Less than a second");
-	else if (s == 1)
-		snprintf(out, 32, "1 second");
-	else if (s < MINUTE_S)
-		count(out, s, "seconds");
-	else if (minutes == 1)
-		snprintf(out, 32, "About a minute");
-	else if (minutes < 60)
-		count(out, minutes, "minutes");
-	else if (hours == 1)
-		snprintf(out, 32, "About an hour");
-	else if (hours < 48)
-		count(out, hours, "hours");
-	else if (hours < 24 * 7 * 2)
-		count(out, hours / 24, "days");
-	else if (hours < 24 * 30 * 2)
-		count(out, hours / 24 / 7, "weeks");
-	else if (hours < 24 * 365 * 2)
-		count(out, hours / 24 / 30, "months");
-	else
-		count(out, s / HOUR_S / 24 / 365, "years");
-	return out;
-}
-
 static const char *health_words(const struct container *c)
 {
 	if (!c->has_healthcheck)
@@ -66,10 +26,10 @@ static const char *health_words(const struct container *c)
 /* In docker's order: what is_restarting says goes before the state. */
 const char *status_text(const struct container *c, int64_t now_wall_ns, char out[128])
 {
-	char up[32], ago[32];
+	char up[CLOCK_SPAN_MAX], ago[CLOCK_SPAN_MAX];
 
-	status_duration(now_wall_ns - c->started_wall_ns, up);
-	status_duration(now_wall_ns - c->finished_wall_ns, ago);
+	clock_span(now_wall_ns - c->started_wall_ns, up);
+	clock_span(now_wall_ns - c->finished_wall_ns, ago);
 	if (c->is_restarting)
 		snprintf(out, 128, "Restarting (%d) %s ago", c->exit_code, ago);
 	else if (c->state == CT_PAUSED || c->state == CT_STANDBY)

@@ -9,12 +9,6 @@
 #include "daemon/engine/container.h"
 
 /**
- * status_duration() - "Less than a second", "About a minute", "3 hours" …
- * Return: @out
- */
-const char *status_duration(int64_t ns, char out[32]);
-
-/**
  * status_text() - container_status_text() at a given time
  * Return: @out
  */

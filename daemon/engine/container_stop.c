@@ -17,6 +17,7 @@
 
 #define DEFAULT_TIMEOUT_SEC 10
 #define KILL_WAIT_MS        30000 /* after SIGKILL; longer means that the kernel cannot end it */
+#define KILL_RETRY_MS       200   /* when it could not be sent */
 
 static const struct err no_error;
 
@@ -52,6 +53,8 @@ int container_signal(struct container *c, int signo, struct err *e)
 
 /* ---- a stop under way ---- */
 
+static void kill_now(struct container *c);
+
 static void on_stop_timer(void *ctx)
 {
 	struct container *c = ctx;
@@ -61,15 +64,14 @@ static void on_stop_timer(void *ctx)
 	if (!p->is_stopping)
 		return;
 	if (p->was_stop_killed) {
+		p->is_stop_vain = true;
 		err_set(&e, ERR_SYSTEM, "container %s: it did not end within %d s of SIGKILL",
 			c->id, KILL_WAIT_MS / 1000);
 		call_answer(&p->stops, &e, false);
 		call_answer(&p->removes, &e, false);
 		return;
 	}
-	p->was_stop_killed = true;
-	loop_timer_start(p->stop_timer, KILL_WAIT_MS, 0);
-	container_signal(c, SIGKILL, ERR_IGNORED); /* it may have ended just now */
+	kill_now(c);
 }
 
 static void start_timer(struct container *c, int64_t ms)
@@ -79,6 +81,18 @@ static void start_timer(struct container *c, int64_t ms)
 	if (!p->stop_timer)
 		p->stop_timer = loop_timer_new(c->eng->loop, "stop", on_stop_timer, c);
 	loop_timer_start(p->stop_timer, (uint64_t)ms, 0);
+}
+
+/* It may have ended just now: that is told elsewhere. */
+static void kill_now(struct container *c)
+{
+	struct container_priv *p = c->priv;
+	struct err e = { 0 };
+
+	p->was_stop_killed = container_signal(c, SIGKILL, &e) == 0 || e.kind == ERR_CONFLICT;
+	if (!p->was_stop_killed)
+		log_warn("%s, trying again", e.msg);
+	start_timer(c, p->was_stop_killed ? KILL_WAIT_MS : KILL_RETRY_MS);
 }
 
 static void arm(struct container *c, int64_t timeout_sec)
@@ -113,11 +127,11 @@ void container_stop_resume(struct container *c)
 	if (!p->is_stopping || c->pidfd < 0 || p->stop_sent_signo == signo)
 		return;
 	p->stop_sent_signo = signo;
-	container_signal(c, signo, ERR_IGNORED);
-	if (signo == SIGKILL && !p->was_stop_killed) {
+	if (signo == SIGKILL) {
 		p->stop_until_ms = INT64_MIN;
-		p->was_stop_killed = true;
-		start_timer(c, KILL_WAIT_MS);
+		kill_now(c);
+	} else {
+		container_signal(c, signo, ERR_IGNORED); /* it may have ended just now */
 	}
 }
 
@@ -140,6 +154,10 @@ void container_stop_live(struct container *c, int signo, int64_t timeout_sec)
 		p->stop_signo = wanted;
 		container_apply(c, EV_STOP, stop_committed, ERR_IGNORED);
 	}
+	/* Whoever asks once more after the wait was in vain waits again. */
+	if (p->is_stop_vain && !is_new)
+		kill_now(c);
+	p->is_stop_vain = false;
 	arm(c, timeout_sec);
 }
 

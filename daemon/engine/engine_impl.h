@@ -5,9 +5,11 @@
  */
 #pragma once
 
+#include "daemon/engine/apparmor.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/events.h"
 #include "oci/bundle.h"
+#include "oci/launch.h"
 
 struct images;
 struct launcher;
@@ -21,10 +23,17 @@ struct host_facts {
 	unsigned n_nodes;                /* of memory */
 	bool is_v2;                      /* limits are cgroup v2's */
 	bool has_swap_limit;
+	bool has_cpu_rt;                 /* real time can be limited by group */
+	bool has_selinux;                /* on in the kernel */
+	struct apparmor_facts apparmor;
 };
 
 struct engine {
 	struct engine_config cfg;
+	struct engine_settings set;
+	char id[37];
+	char group_owner[CGROUP_OWNER_MAX + 1];   /* what the groups of its containers are marked with */
+	size_t n_unknown;                /* containers that run in our exec root and are none of our store's: only_stops leaves them alone */
 	struct loop *loop;               /* borrowed */
 	struct state *state;             /* borrowed */
 	struct events *events;           /* owned */
@@ -35,6 +44,7 @@ struct engine {
 	struct create_op *creating;      /* names that are taken by creates under way */
 	struct exec *first_exec;         /* all execs, newest first */
 	struct exec_run *first_run;      /* processes that the launcher made in containers */
+	struct rubbish *rubbish;         /* owned; NULL: nothing was ever left in tmp/ (rubbish.h) */
 	struct later *laters;            /* answers that are still to come (later.h) */
 	size_t n_policy_starts;          /* starts that nobody asked for, under way; bounded */
 	bool is_stopping;                /* stop_all: policies rest */

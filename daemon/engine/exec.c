@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/own.h"
@@ -97,8 +98,12 @@ void exec_forget(struct container *c, bool all)
 
 	for (struct exec *x = c->eng->first_exec; x; x = next) {
 		next = x->priv->next;
-		if (x->c == c && (all || !x->priv->has_started))
-			exec_free(x);
+		if (x->c != c || (!all && x->priv->has_started))
+			continue;
+		/* What could not be removed when it ended */
+		if (x->is_done)
+			exec_run_sweep(c->eng, x->id);
+		exec_free(x);
 	}
 }
 
@@ -182,7 +187,7 @@ int exec_create(struct container *c, const struct exec_options *opt, struct exec
 		return err_set(e, ERR_INVALID, "No exec command specified");
 	if (can_run(c, e) < 0)
 		return -1;
-	if (container_exec_ids(c, ids, PER_CONTAINER_MAX) == PER_CONTAINER_MAX)
+	if (DEFENCE(EXECS_BOUNDED, container_exec_ids(c, ids, PER_CONTAINER_MAX) == PER_CONTAINER_MAX, false))
 		return err_set(e, ERR_CONFLICT, "container %s has %d execs already", c->id,
 			       PER_CONTAINER_MAX);
 	*ret = exec_new(c, opt, name_random_id(id));

@@ -68,9 +68,11 @@ int64_t health_delay_ns(const struct opt_healthcheck *hc, enum health_state now,
 
 static void log_result(struct container *c, const struct health_result *r)
 {
+	if (!c->health_log)
+		c->health_log = xcalloc(HEALTH_LOG_MAX, sizeof c->health_log[0]);
 	if (c->n_health_log == HEALTH_LOG_MAX) {
 		memmove(c->health_log, c->health_log + 1,
-			sizeof c->health_log - sizeof c->health_log[0]);
+			(HEALTH_LOG_MAX - 1) * sizeof c->health_log[0]);
 		c->n_health_log--;
 	}
 	c->health_log[c->n_health_log++] = *r;

@@ -17,12 +17,13 @@
 #include "daemon/engine/health.h"
 #include "daemon/engine/names.h"
 
-#define ANSWER_GRACE_MS 10000 /* beyond the time-out: then the monitor is taken for dead */
+#define ANSWER_GRACE_MS 5000 /* beyond the time-out: then the monitor is taken for stuck */
 
 struct health_run {
 	struct container *c;
 	struct loop_timer *timer; /* the next probe, or the end of patience with this one */
 	struct exec_run *probe;   /* NULL between probes */
+	bool is_late;             /* it was given up, but its monitor is still there: no other is begun beside it */
 	int64_t probe_started_wall_ns;
 };
 
@@ -65,7 +66,8 @@ static void take(struct health_run *h, const struct health_result *r)
 	struct container *c = h->c;
 	char action[40];
 
-	exec_run_abandon(TAKE_PTR(h->probe));
+	if (!h->is_late)
+		exec_run_abandon(TAKE_PTR(h->probe));
 	wait_for_next(h);
 	if (!health_take(c, r))
 		return;
@@ -106,6 +108,16 @@ static void take_timeout(struct health_run *h, const struct msg_exited *m)
 
 /* ---- how the probe goes ---- */
 
+/* What has been told as failed is not told again. Return: true when it was */
+static bool end_late(struct health_run *h)
+{
+	if (!h->is_late)
+		return false;
+	h->is_late = false;
+	exec_run_abandon(TAKE_PTR(h->probe));
+	return true;
+}
+
 static void probe_started(void *ctx, int32_t pid)
 {
 	(void)ctx;
@@ -117,6 +129,8 @@ static void probe_failed(void *ctx, int32_t exit_code, const struct err *why)
 	char text[HEALTH_OUTPUT_MAX];
 
 	(void)exit_code;
+	if (end_late(ctx))
+		return;
 	snprintf(text, sizeof text, "OCI runtime exec failed: exec failed: %s", why->msg);
 	take_text(ctx, text);
 }
@@ -127,6 +141,8 @@ static void probe_exited(void *ctx, const struct msg_exited *m)
 	struct health_result r;
 	size_t n = m->n_captured < sizeof r.output ? m->n_captured : sizeof r.output - 1;
 
+	if (end_late(h))
+		return;
 	if (m->is_timed_out) {
 		take_timeout(h, m);
 		return;
@@ -138,6 +154,8 @@ static void probe_exited(void *ctx, const struct msg_exited *m)
 
 static void probe_lost(void *ctx)
 {
+	if (end_late(ctx))
+		return;
 	take_text(ctx, "the monitor of the health check died");
 }
 
@@ -179,6 +197,7 @@ static void on_timer(void *ctx)
 	struct err e = { 0 };
 
 	if (h->probe) {
+		h->is_late = true;
 		take_timeout(h, NULL);
 		return;
 	}

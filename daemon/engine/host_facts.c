@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "base/fd.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "daemon/engine/container.h"
 
 #define DEVICES_MAX   4096
 #define DEVICES_DEPTH 8
@@ -53,6 +55,7 @@ static void read_cgroups(struct host_facts *ret)
 	/* v2 has it wherever the kernel has swap; v1 wants it switched on at boot */
 	ret->has_swap_limit = access(ret->is_v2 ? "/proc/swaps" : "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes",
 				     F_OK) == 0;
+	ret->has_cpu_rt = !ret->is_v2 && access("/sys/fs/cgroup/cpu/cpu.rt_runtime_us", F_OK) == 0;
 }
 
 void host_facts_read(struct host_facts *ret)
@@ -65,7 +68,43 @@ void host_facts_read(struct host_facts *ret)
 	ret->caps = read_caps();
 	ret->n_nodes = read_nodes();
 	read_cgroups(ret);
+	ret->apparmor = apparmor_read();
+	ret->has_selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
 	ret->n_cpus = n_cpus > 0 ? (unsigned)n_cpus : 1;
+}
+
+struct options_host host_options(const struct engine *eng)
+{
+	const struct host_facts *f = &eng->host;
+
+	return (struct options_host){
+		.n_cpus = f->n_cpus, .n_nodes = f->n_nodes, .has_cpu_rt = f->has_cpu_rt, .cgroup_parent = eng->cfg.cgroup_parent,
+		.is_v2 = f->is_v2, .has_swap_limit = f->has_swap_limit, .raises_limits = (f->caps >> CAP_SYS_RESOURCE & 1) != 0,
+		.has_apparmor = f->apparmor.is_on, .has_apparmor_default = f->apparmor.has_default,
+		.has_selinux = f->has_selinux,
+	};
+}
+
+const char *container_apparmor(const struct container *c)
+{
+	const struct options_host facts = host_options(c->eng);
+
+	return options_apparmor(c->opt->host, &facts);
+}
+
+bool engine_has_apparmor(const struct engine *eng)
+{
+	return eng->host.apparmor.is_on;
+}
+
+struct engine_limits engine_limits(const struct engine *eng)
+{
+	struct host_blkio b;
+
+	host_blkio_read(eng->host.is_v2, &b);
+	return (struct engine_limits){ .is_v2 = eng->host.is_v2, .has_swap = eng->host.has_swap_limit,
+				       .has_oom_kill_disable = !eng->host.is_v2, .has_io_weight = b.has_weight,
+				       .has_io_throttle = b.has_throttle };
 }
 
 struct walk {

@@ -18,6 +18,7 @@ struct image_layer {
 	int64_t blob_bytes;
 	int64_t bytes;               /* unpacked */
 	const char *dir;             /* in layers/ */
+	const char *key;             /* what @dir is called after: the DiffID, or the ChainID when it depends on the layers below */
 };
 
 struct image {
@@ -79,30 +80,46 @@ typedef void (*image_removed_fn)(void *ctx, bool is_deleted, const char *what);
 void image_remove(struct engine *eng, const char *name, bool force, bool noprune, image_removed_fn each,
 		  engine_done_fn done, void *ctx);
 
-/*
- * Load an archive that arrives on @archive_fd (taken; a pipe or file). @progress gets one line per loaded image
- * ("Loaded image: busybox:latest" …), all of them before @done. Either all images of the archive are loaded or none.
+/* What a load or an import tells. All of it comes before @done */
+struct image_progress {
+	const char *status;          /* "Loading layer", "Importing" */
+	const char *id;              /* of the layer, shortened; NULL: there is only one thing */
+	uint64_t n_bytes, n_all;     /* read, and to be read */
+};
+
+struct image_watch {
+	void (*line)(void *ctx, const char *text);   /* what was made: "Loaded image: busybox:latest" */
+	void (*progress)(void *ctx, const struct image_progress *p);   /* of what takes more than a second; NULL: not wanted */
+	engine_done_fn done;
+	void *ctx;
+};
+
+/* A load or an import, to its sender */
+struct load_op;
+
+/**
+ * image_load() - Load an archive; either all its images are loaded or none
+ * @fd: taken; a pipe's reading end. It is closed when no more is wanted
+ * @w:  copied
+ * Return: borrowed until image_upload_ended(), which is to be called exactly once
  */
-typedef void (*image_progress_fn)(void *ctx, const char *line);
-void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, engine_done_fn done, void *ctx);
+struct load_op *image_load(struct engine *eng, int fd, const struct image_watch *w);
+
+/* How sending ended: what the sender could not send is not taken for the end. @w->done comes after this, never inside */
+void image_upload_ended(struct load_op *op, const struct err *err);
 
 /* A root file system as an image of one layer; all of it is copied */
 struct image_import {
 	const char *tag;             /* canonical reference; NULL: none */
 	const char *message;         /* the history's comment */
-	struct str_list changes;     /* instructions (oci/changes.h) */
+	struct str_list changes;     /* instructions (oci/changes.h) that were found good */
 };
 
 /**
- * image_import_open() - A file in the data root for what is to be imported; without a name, so it cannot stay behind
- * @ret_fd: owned; for writing, then for image_import()
- * Return: 0, or -1 with @e set
+ * image_import() - Import the tar that comes from @fd; the line that is told is the image's ID
+ * Return: as image_load()
  */
-int image_import_open(struct engine *eng, int *ret_fd, struct err *e);
-
-/* Import the tar in @body_fd (taken; from image_import_open()). @progress gets one line, the image's ID, before @done. */
-void image_import(struct engine *eng, int body_fd, const struct image_import *what, image_progress_fn progress,
-		  engine_done_fn done, void *ctx);
+struct load_op *image_import(struct engine *eng, int fd, const struct image_import *what, const struct image_watch *w);
 
 /*
  * Save images as one archive (oci/archive_write.h), pulled in pieces of at most half a MiB. The images are held until

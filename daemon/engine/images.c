@@ -47,6 +47,13 @@ void images_drop(struct image_obj *o)
 	obj_free(o);
 }
 
+void images_void(struct image_obj *o)
+{
+	o->is_void = o->is_leaving = true;
+	if (o->n_removals == 0)
+		images_drop(o);
+}
+
 static struct image *shown(struct image_obj *o)
 {
 	while (o && (o->is_hidden || o->is_leaving))
@@ -78,11 +85,11 @@ bool images_need_blob(const struct images *imgs, const char *digest)
 	return false;
 }
 
-bool images_need_layer(const struct images *imgs, const char *diff_id)
+bool images_need_layer(const struct images *imgs, const char *key)
 {
 	for (const struct image_obj *o = imgs->first; o; o = o->next) {
 		for (size_t k = 0; k < o->pub.n_layers; k++) {
-			if (str_eq(o->pub.layers[k].diff_id, diff_id))
+			if (str_eq(o->pub.layers[k].key, key))
 				return true;
 		}
 	}
@@ -161,9 +168,7 @@ static int parse_new_tag(const char *reference, struct arena *a, struct referenc
 		return -1;
 	if (ref->digest)
 		return err_set(e, ERR_INVALID, "refusing to create a tag with a digest reference");
-	if (str_eq(reference_familiar_name(ref, a), "sha256"))
-		return err_set(e, ERR_INVALID, "refusing to create an ambiguous tag using digest algorithm as name");
-	return 0;
+	return reference_check_new(ref, e);
 }
 
 struct tagging {

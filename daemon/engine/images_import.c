@@ -2,8 +2,8 @@
 /*
  * Importing a root file system: one layer, and a configuration that is made.
  *
- * Theory of operation. A load whose archive is a plan of one image. The body lies in a file without a name; as the store's
- * task it gets one in the staging directory and is unpacked, which tells its DiffID; with that the configuration is written,
+ * Theory of operation. A load whose archive is a plan of one image. What is sent is written into the staging directory by an
+ * unpack process; as the store's task it is unpacked, which tells its DiffID; with that the configuration is written,
  * the layer is placed, and the rest is what every load does: blobs into place and one durable commit.
  */
 #include <fcntl.h>
@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "daemon/engine/images_load.h"
 #include "oci/changes.h"
 #include "oci/digest.h"
@@ -25,19 +26,11 @@ struct load_import {
 	struct oci_image_exec *exec;
 	char *message;
 	char *tag;                   /* canonical; NULL: none */
+	struct unpack_file *blob;    /* in the staging directory */
 	int blob_fd, dir_fd;
 	int64_t bytes;               /* what the files hold */
+	bool is_told;                /* progress was */
 };
-
-int image_import_open(struct engine *eng, int *ret_fd, struct err *e)
-{
-	int fd = openat(eng->cfg.data_root_fd, "tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		return err_sys(e, "make a file for the import");
-	*ret_fd = fd;
-	return 0;
-}
 
 void load_import_free(struct load_op *op)
 {
@@ -79,14 +72,13 @@ static int write_config(struct load_op *op, const char *diff_id, struct archive_
 static int plan_image(struct load_op *op, const struct unpack_layer *r, struct err *e)
 {
 	struct archive_image *i = arena_new_obj(op->arena, struct archive_image);
-	struct unpack_file *files = arena_new_array(op->arena, struct unpack_file, 2);
+	struct unpack_file *config = arena_new_obj(op->arena, struct unpack_file);
 
-	if (write_config(op, r->diff_id, i, &files[0], e) < 0)
+	if (write_config(op, r->diff_id, i, config, e) < 0)
 		return -1;
-	files[1] = (struct unpack_file){ (char *)"layer", (char *)"layer", r->blob_digest, r->blob_bytes };
-	i->config_file = &files[0];
+	i->config_file = config;
 	i->layers = arena_new_obj(op->arena, struct archive_layer);
-	i->layers[0] = (struct archive_layer){ &files[1], r->diff_id, (char *)TYPE_LAYER };
+	i->layers[0] = (struct archive_layer){ op->import->blob, r->diff_id, r->diff_id, (char *)TYPE_LAYER };
 	i->n_layers = 1;
 	if (op->import->tag)
 		i->tags = (struct str_list){ &op->import->tag, 1 };
@@ -102,11 +94,12 @@ static int place_layer(void *ctx, struct unpack_result *r, struct err *e)
 
 	if (!r->layer || !digest_is_valid(r->layer->diff_id) || !digest_is_valid(r->layer->blob_digest))
 		return err_set(e, ERR_INTERNAL, "unpack told nothing of the layer");
+	op->import->blob->digest = arena_strdup(op->arena, r->layer->blob_digest);
 	op->import->bytes = (int64_t)r->layer->file_bytes;
 	/* The plan first: what is placed and then fails is swept by it. */
 	if (plan_image(op, r->layer, e) < 0)
 		return -1;
-	if (store_layer_mark_opaque(op->import->dir_fd, &r->layer->opaque, e) < 0 ||
+	if (store_layer_mark_opaque(op->import->dir_fd, &r->layer->opaque, e) < 0 || store_sync_content(op->staging_fd, e) < 0 ||
 	    store_layer_commit(op->data_fd, op->layer_tmp_name, r->layer->diff_id, e) < 0)
 		return err_wrap(e, "layer %s", r->layer->diff_id);
 	op->layer_tmp_name[0] = 0;
@@ -114,6 +107,12 @@ static int place_layer(void *ctx, struct unpack_result *r, struct err *e)
 }
 
 /* ---- its turn ---- */
+
+static void tell_progress(struct load_op *op)
+{
+	load_tell(op, "Importing", NULL, op->import->blob_fd, op->import->blob->bytes);
+	op->import->is_told = true;
+}
 
 static void on_unpacked(void *ctx, const struct err *err)
 {
@@ -129,6 +128,8 @@ static void on_unpacked(void *ctx, const struct err *err)
 		load_finish(op);
 		return;
 	}
+	if (op->import->is_told)
+		tell_progress(op);
 	known = image_by_id(op->imgs->eng, op->plan.images[0].id);
 	op->is_known[0] = known != NULL;
 	image_ref(known);
@@ -136,7 +137,7 @@ static void on_unpacked(void *ctx, const struct err *err)
 	load_layers_ready(op);
 }
 
-/* On a worker. The file gets a name, so that it can become a blob, and is opened anew, at its start. */
+/* On a worker */
 static int start(struct load_op *op, struct err *e)
 {
 	struct load_import *m = op->import;
@@ -144,17 +145,12 @@ static int start(struct load_op *op, struct err *e)
 		.runtime_path = op->runtime_path, .what = "layer", .arena = op->arena, .after = place_layer,
 		.done = on_unpacked, .ctx = op,
 	};
-	char path[40];
 
-	if (store_tmp_new(op->data_fd, "import", op->tmp_name, &op->staging_fd, e) < 0 ||
-	    store_tmp_new(op->data_fd, "layer", op->layer_tmp_name, &m->dir_fd, e) < 0)
-		return -1;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", op->archive_fd);
-	if (linkat(AT_FDCWD, path, op->staging_fd, "layer", AT_SYMLINK_FOLLOW) < 0)
-		return err_sys(e, "name the imported file");
-	m->blob_fd = openat(op->staging_fd, "layer", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	m->blob_fd = openat(op->staging_fd, m->blob->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (m->blob_fd < 0)
 		return err_sys(e, "open the imported file");
+	if (store_tmp_new(op->data_fd, "layer", op->layer_tmp_name, &m->dir_fd, e) < 0)
+		return -1;
 	req.input_fd = m->blob_fd;
 	req.dir_fd = m->dir_fd;
 	return unpack_child_spawn(&req, &op->child, e);
@@ -167,7 +163,6 @@ static void start_work(void *ctx)
 
 	if (start(op, &e) < 0)
 		op->err = e;
-	close_fd(&op->archive_fd);
 }
 
 static void start_done(void *ctx)
@@ -195,21 +190,35 @@ void load_import_begin(struct load_op *op)
 	loop_work(op->imgs->eng->loop, LOOP_JOB_SHORT, start_work, start_done, op);
 }
 
-void image_import(struct engine *eng, int body_fd, const struct image_import *what, image_progress_fn progress,
-		  engine_done_fn done, void *ctx)
+void load_import_progress(struct load_op *op)
 {
-	struct load_op *op = load_new(eng, body_fd, progress, done, ctx);
+	if (op->is_watched)
+		tell_progress(op);
+}
+
+/* ---- from the outside ---- */
+
+int load_import_staged(struct load_op *op, const struct unpack_listing *l, struct err *e)
+{
+	if (l->n_files != 1 || !path_is_name(l->files[0].file))
+		return err_set(e, ERR_INTERNAL, "unpack told nothing of the imported file");
+	op->import->blob = &l->files[0];
+	return 0;
+}
+
+struct load_op *image_import(struct engine *eng, int fd, const struct image_import *what, const struct image_watch *w)
+{
+	struct load_op *op = load_new(eng, fd, w);
 	struct load_import *m = arena_new_obj(op->arena, struct load_import);
+	struct err e = { 0 };
 
 	*m = (struct load_import){ .blob_fd = -1, .dir_fd = -1 };
 	m->message = arena_strdup(op->arena, what->message);
 	m->tag = arena_strdup(op->arena, what->tag);
 	m->exec = arena_new_obj(op->arena, struct oci_image_exec);
 	op->import = m;
-	/* The door has checked them; here they are read again, into an arena that lives as long as the import. */
-	if (changes_apply(&what->changes, op->arena, m->exec, &op->err) < 0) {
-		load_finish(op);
-		return;
-	}
-	load_queue(op);
+	/* Read again, into an arena that lives as long as the import */
+	BUG(changes_apply(&what->changes, op->arena, m->exec, &e) < 0, "import: %s", e.msg);
+	load_stage(op);
+	return op;
 }

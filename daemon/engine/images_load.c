@@ -3,19 +3,26 @@
  * Loading an archive.
  *
  * Theory of operation. The archive is staged by an unpack process into a directory of its own below tmp/, a worker decides
- * which images there are, then, as a task of the store's queue: layers that are missing are unpacked (two at a time,
- * images_layers.c), blobs are moved into place, and one durable commit makes the images exist. What fails before that
- * leaves only rubbish in tmp/, and layers and blobs that nobody needs, which a sweep removes.
+ * which images there are, then, as a task of the store's queue: layers that are missing are unpacked (several at a time,
+ * images_layers.c), all is synced at once, layers and blobs are moved into place, and one durable commit makes the images
+ * exist. What fails before that leaves only rubbish in tmp/, and layers and blobs that nobody needs, which a sweep removes.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/own.h"
 #include "daemon/engine/images_load.h"
-#include "oci/reference.h"
+#include "daemon/engine/rubbish.h"
+#include "oci/digest.h"
 #include "oci/store.h"
+
+#define PROGRESS_FIRST_MS 1000
+#define PROGRESS_MS       250
 
 /* ---- life ---- */
 
@@ -29,6 +36,7 @@ static void op_free(struct load_op *op)
 			}
 		}
 	}
+	loop_timer_free(op->progress);
 	load_layers_free(op);
 	load_import_free(op);
 	close_fd(&op->archive_fd);
@@ -64,10 +72,11 @@ void images_end_loads(struct images *imgs)
 
 		imgs->loads = op->next;
 		op->imgs = NULL;
+		loop_timer_free(TAKE_PTR(op->progress));
 		if (op->is_watched && unpack_child_kill(TAKE_PTR(op->child)))
 			op->n_away--;
 		load_layers_kill(op);
-		op->done(op->ctx, &ending);
+		op->watch.done(op->watch.ctx, &ending);
 		if (op->n_away == 0)
 			op_free(op);
 	}
@@ -75,14 +84,18 @@ void images_end_loads(struct images *imgs)
 
 /* ---- the end: good or bad ---- */
 
+void load_remove_tmp(struct load_op *op, char name[64])
+{
+	if (name[0] && store_tmp_remove(op->data_fd, name, &op->clean_err) == 0)
+		name[0] = '\0';
+}
+
 static void clean_work(void *ctx)
 {
 	struct load_op *op = ctx;
 
-	if (op->tmp_name[0])
-		store_tmp_remove(op->data_fd, op->tmp_name, &op->clean_err);
-	if (op->layer_tmp_name[0])
-		store_tmp_remove(op->data_fd, op->layer_tmp_name, &op->clean_err);
+	load_remove_tmp(op, op->tmp_name);
+	load_remove_tmp(op, op->layer_tmp_name);
 }
 
 static void clean_done(void *ctx)
@@ -93,7 +106,9 @@ static void clean_done(void *ctx)
 	if (load_came_back(op))
 		return;
 	if (op->clean_err.kind != ERR_NONE)
-		log_warn("%s, trying again at the next start", op->clean_err.msg);
+		log_warn("%s, trying again", op->clean_err.msg);
+	rubbish_add(imgs->eng, op->tmp_name);
+	rubbish_add(imgs->eng, op->layer_tmp_name);
 	if (op->is_task) {
 		for (size_t i = 0; i < op->plan.n_images; i++) {
 			if (op->is_known[i])
@@ -101,7 +116,7 @@ static void clean_done(void *ctx)
 		}
 		images_task_done(imgs);
 	}
-	op->done(op->ctx, &op->err);
+	op->watch.done(op->watch.ctx, &op->err);
 	op_free(op);
 }
 
@@ -113,7 +128,7 @@ static void sweep_failed(struct load_op *op)
 	size_t room = 0;
 
 	for (size_t i = 0; i < op->plan.n_images; i++)
-		room += 2 + 2 * op->plan.images[i].n_layers;
+		room += 2 + 3 * op->plan.images[i].n_layers;
 	digests.v = arena_new_array(a, char *, room);
 	for (size_t i = 0; i < op->plan.n_images; i++) {
 		const struct archive_image *img = &op->plan.images[i];
@@ -123,6 +138,7 @@ static void sweep_failed(struct load_op *op)
 			digests.v[digests.n++] = img->manifest_digest;
 		for (size_t k = 0; k < img->n_layers; k++) {
 			digests.v[digests.n++] = img->layers[k].diff_id;
+			digests.v[digests.n++] = img->layers[k].chain_id;
 			digests.v[digests.n++] = img->layers[k].file->digest;
 		}
 	}
@@ -131,6 +147,7 @@ static void sweep_failed(struct load_op *op)
 
 void load_finish(struct load_op *op)
 {
+	loop_timer_free(TAKE_PTR(op->progress));
 	if (op->err.kind != ERR_NONE && op->is_task)
 		sweep_failed(op);
 	op->n_away++;
@@ -182,16 +199,18 @@ static struct image *add_image(struct load_op *op, const struct archive_image *f
 	i->layers = arena_new_array(a, struct image_layer, from->n_layers);
 	for (size_t k = 0; k < from->n_layers; k++) {
 		const struct archive_layer *y = &from->layers[k];
+		const char *key = load_layer_key(op, y);
 		char name[STORE_LAYER_NAME_LEN + 1];
 
-		store_layer_name(y->diff_id, name);
+		store_layer_name(key, name);
 		i->layers[k] = (struct image_layer){
 			.diff_id = arena_strdup(a, y->diff_id),
 			.blob_digest = arena_strdup(a, y->file->digest),
 			.media_type = arena_strdup(a, y->media_type),
 			.blob_bytes = (int64_t)y->file->bytes,
-			.bytes = load_layer_bytes(op, y->diff_id),
+			.bytes = load_layer_bytes(op, y),
 			.dir = arena_strdup(a, name),
+			.key = arena_strdup(a, key),
 		};
 		i->size_bytes += i->layers[k].bytes;
 	}
@@ -199,7 +218,12 @@ static struct image *add_image(struct load_op *op, const struct archive_image *f
 	return i;
 }
 
-static void undo(struct load_op *op)
+static struct image_obj *obj(struct image *i)
+{
+	return (struct image_obj *)((char *)i - offsetof(struct image_obj, pub));
+}
+
+static void undo_tags(struct load_op *op)
 {
 	struct engine *eng = op->imgs->eng;
 
@@ -210,12 +234,19 @@ static void undo(struct load_op *op)
 		if (to && image_take_tag(to, m->canonical) && from)
 			image_add_tag(from, m->canonical);
 	}
-	for (size_t k = 0; k < op->plan.n_images; k++) {
-		struct image *i = op->is_new[k] ? image_by_id(eng, op->plan.images[k].id) : NULL;
+}
 
-		/* Not freed: somebody may be about to remove it. */
-		if (i && i->n_containers == 0)
-			((struct image_obj *)((char *)i - offsetof(struct image_obj, pub)))->is_leaving = true;
+/* The images are gone. One that a container took meanwhile stays for it, without a name. */
+static void undo(struct load_op *op)
+{
+	undo_tags(op);
+	for (size_t k = 0; k < op->plan.n_images; k++) {
+		struct image *i = op->is_new[k] ? image_by_id(op->imgs->eng, op->plan.images[k].id) : NULL;
+
+		if (i && i->n_containers > 0)
+			obj(i)->is_hidden = true;
+		else if (i)
+			images_void(obj(i));
 	}
 }
 
@@ -237,7 +268,7 @@ static void tell(struct load_op *op)
 		if (i)
 			image_event(i, op->import ? "import" : "load", i->id);
 		if (op->import) {
-			op->progress(op->ctx, from->id);
+			op->watch.line(op->watch.ctx, from->id);
 			continue;
 		}
 		for (size_t t = 0; t < from->tags.n; t++) {
@@ -245,13 +276,13 @@ static void tell(struct load_op *op)
 			const char *old = moved_from(op, from->tags.v[t]);
 
 			if (old)
-				op->progress(op->ctx, arena_printf(op->arena,
+				op->watch.line(op->watch.ctx, arena_printf(op->arena,
 					"The image %s already exists, renaming the old one with ID %s to empty string",
 					shown, old));
-			op->progress(op->ctx, arena_printf(op->arena, "Loaded image: %s", shown));
+			op->watch.line(op->watch.ctx, arena_printf(op->arena, "Loaded image: %s", shown));
 		}
 		if (from->tags.n == 0)
-			op->progress(op->ctx, arena_printf(op->arena, "Loaded image ID: %s", from->id));
+			op->watch.line(op->watch.ctx, arena_printf(op->arena, "Loaded image ID: %s", from->id));
 	}
 }
 
@@ -281,7 +312,7 @@ static void commit(struct load_op *op)
 		op->is_new[k] = i == NULL;
 		if (!i)
 			i = add_image(op, from);
-		((struct image_obj *)((char *)i - offsetof(struct image_obj, pub)))->is_hidden = false;
+		obj(i)->is_hidden = false;
 		for (size_t t = 0; t < from->tags.n; t++)
 			move_tag(op, i, from->tags.v[t], b);
 		image_record_put(i, b);
@@ -292,7 +323,7 @@ static void commit(struct load_op *op)
 
 /* ---- blobs into place ---- */
 
-static int place_blob(const struct load_op *op, const struct unpack_file *f, struct err *e)
+int load_place_blob(const struct load_op *op, const struct unpack_file *f, struct err *e)
 {
 	if (!f || store_has_blob(op->data_fd, f->digest, NULL))
 		return 0;
@@ -306,14 +337,10 @@ static int place_blobs(const struct load_op *op, struct err *e)
 
 		if (op->is_known[i])
 			continue;
-		if (place_blob(op, img->config_file, e) < 0 || place_blob(op, img->manifest_file, e) < 0)
+		if (load_place_blob(op, img->config_file, e) < 0 || load_place_blob(op, img->manifest_file, e) < 0)
 			return -1;
-		for (size_t k = 0; k < img->n_layers; k++) {
-			if (place_blob(op, img->layers[k].file, e) < 0)
-				return -1;
-		}
 	}
-	return store_sync(op->data_fd, e);
+	return load_layers_place_blobs(op, e) < 0 ? -1 : store_sync_names(op->data_fd, e);
 }
 
 static void blobs_work(void *ctx)
@@ -372,20 +399,53 @@ static void begin_task(void *ctx)
 	load_layers_begin(op);
 }
 
-void load_queue(struct load_op *op)
-{
-	op->n_away++;   /* begin_task() takes it back: waiting in the queue */
-	images_task(op->imgs, begin_task, op);
-}
-
 /* On a worker */
-static int plan_archive(void *ctx, struct unpack_result *r, struct err *e)
+static int on_result(void *ctx, struct unpack_result *r, struct err *e)
 {
 	struct load_op *op = ctx;
 
 	if (!r->archive)
 		return err_set(e, ERR_INTERNAL, "unpack told nothing of the archive");
+	if (op->import)
+		return load_import_staged(op, r->archive, e);
 	return archive_plan(r->archive, op->staging_fd, op->arena, &op->plan, e);
+}
+
+static void on_progress(void *ctx)
+{
+	struct load_op *op = ctx;
+
+	if (op->import)
+		load_import_progress(op);
+	else
+		load_layers_progress(op);
+}
+
+static void after_staging(struct load_op *op)
+{
+	if (!op->is_staged || !op->is_sent)
+		return;
+	/* "Truncated" is what the role sees of a sender that failed; and a reader that has ended is the role itself. */
+	if (op->sent_err.kind != ERR_NONE && op->sent_err.sys != EPIPE)
+		op->err = op->sent_err;
+	if (op->err.kind != ERR_NONE) {
+		op->plan.n_images = 0;
+		load_finish(op);
+		return;
+	}
+	if (op->watch.progress) {
+		op->progress = loop_timer_new(op->imgs->eng->loop, "progress of a load", on_progress, op);
+		loop_timer_start(op->progress, PROGRESS_FIRST_MS, PROGRESS_MS);
+	}
+	op->n_away++;   /* begin_task() takes it back: waiting in the queue */
+	images_task(op->imgs, begin_task, op);
+}
+
+void image_upload_ended(struct load_op *op, const struct err *err)
+{
+	op->is_sent = true;
+	op->sent_err = *err;
+	after_staging(op);
 }
 
 static void on_staged(void *ctx, const struct err *err)
@@ -396,24 +456,21 @@ static void on_staged(void *ctx, const struct err *err)
 	op->is_watched = false;
 	if (load_came_back(op))
 		return;
-	if (err->kind != ERR_NONE) {
+	if (err->kind != ERR_NONE)
 		load_fail(op, err);
-		op->plan.n_images = 0;
-		load_finish(op);
-		return;
-	}
-	load_queue(op);
+	op->is_staged = true;
+	after_staging(op);
 }
 
 /* On a worker */
 static int stage(struct load_op *op, struct err *e)
 {
 	struct unpack_request req = {
-		.runtime_path = op->runtime_path, .what = "archive", .input_fd = op->archive_fd, .arena = op->arena,
-		.after = plan_archive, .done = on_staged, .ctx = op,
+		.runtime_path = op->runtime_path, .what = op->import ? "blob" : "archive", .input_fd = op->archive_fd,
+		.arena = op->arena, .after = on_result, .done = on_staged, .ctx = op,
 	};
 
-	if (store_tmp_new(op->data_fd, "load", op->tmp_name, &op->staging_fd, e) < 0)
+	if (store_tmp_new(op->data_fd, op->import ? "import" : "load", op->tmp_name, &op->staging_fd, e) < 0)
 		return -1;
 	req.dir_fd = op->staging_fd;
 	return unpack_child_spawn(&req, &op->child, e);
@@ -438,7 +495,8 @@ static void stage_done(void *ctx)
 	if (load_came_back(op))
 		return;
 	if (op->err.kind != ERR_NONE) {
-		load_finish(op);
+		op->is_staged = true;
+		after_staging(op);
 		return;
 	}
 	unpack_child_watch(op->child, op->imgs->eng->loop);
@@ -446,7 +504,23 @@ static void stage_done(void *ctx)
 	op->n_away++;
 }
 
-struct load_op *load_new(struct engine *eng, int fd, image_progress_fn progress, engine_done_fn done, void *ctx)
+/* ---- from the outside ---- */
+
+void load_tell(struct load_op *op, const char *status, const char *diff_id, int fd, uint64_t n_all)
+{
+	/* The role reads through the same open file: where it stands is how far it is. */
+	off_t at = lseek(fd, 0, SEEK_CUR);
+	struct image_progress p = { status, NULL, at > 0 ? (uint64_t)at : 0, n_all };
+	char id[13];
+
+	if (diff_id) {
+		snprintf(id, sizeof(id), "%s", digest_hex(diff_id));
+		p.id = id;
+	}
+	op->watch.progress(op->watch.ctx, &p);
+}
+
+struct load_op *load_new(struct engine *eng, int fd, const struct image_watch *w)
 {
 	struct load_op *op = xcalloc(1, sizeof(*op));
 
@@ -456,18 +530,22 @@ struct load_op *load_new(struct engine *eng, int fd, image_progress_fn progress,
 	op->runtime_path = eng->cfg.runtime_path;
 	op->archive_fd = fd;
 	op->staging_fd = -1;
-	op->progress = progress;
-	op->done = done;
-	op->ctx = ctx;
+	op->watch = *w;
 	op->next = op->imgs->loads;
 	op->imgs->loads = op;
 	return op;
 }
 
-void image_load(struct engine *eng, int archive_fd, image_progress_fn progress, engine_done_fn done, void *ctx)
+void load_stage(struct load_op *op)
 {
-	struct load_op *op = load_new(eng, archive_fd, progress, done, ctx);
-
 	op->n_away++;
-	loop_work(eng->loop, LOOP_JOB_SHORT, stage_work, stage_done, op);
+	loop_work(op->imgs->eng->loop, LOOP_JOB_SHORT, stage_work, stage_done, op);
+}
+
+struct load_op *image_load(struct engine *eng, int fd, const struct image_watch *w)
+{
+	struct load_op *op = load_new(eng, fd, w);
+
+	load_stage(op);
+	return op;
 }

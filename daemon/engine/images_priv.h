@@ -19,6 +19,8 @@ struct image_obj {
 	struct image_obj *next;
 	bool is_hidden;              /* removed by force; kept for its containers */
 	bool is_leaving;             /* removed, not yet committed: nobody finds it, its files stay */
+	bool is_void;                /* and will not be restored: its load was not committed */
+	unsigned n_removals;         /* that are not yet committed */
 };
 
 typedef void (*images_task_fn)(void *ctx);
@@ -44,8 +46,9 @@ struct images {
 /* ---- images.c ---- */
 void images_insert(struct images *imgs, struct image_obj *o);
 void images_drop(struct image_obj *o);                       /* out of the list, and freed */
+void images_void(struct image_obj *o);                       /* the same, once no removal of it is under way */
 bool images_need_blob(const struct images *imgs, const char *digest);    /* Return: does any image need it? */
-bool images_need_layer(const struct images *imgs, const char *diff_id);  /* Return: does any image need it? */
+bool images_need_layer(const struct images *imgs, const char *key);      /* Return: does any image need it? */
 void image_add_tag(struct image *i, const char *canonical);
 bool image_take_tag(struct image *i, const char *canonical); /* Return: true when it had that tag */
 struct image *image_by_tag(struct engine *eng, const char *canonical);   /* Return: the image, or NULL */

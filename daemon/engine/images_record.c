@@ -10,7 +10,7 @@
 #include "oci/store.h"
 
 struct layer_record {
-	char *diff_id, *blob_digest, *media_type, *dir;
+	char *diff_id, *blob_digest, *media_type, *dir, *key;
 	int64_t blob_bytes, bytes;
 };
 
@@ -27,6 +27,7 @@ static const struct jfield layer_fields[] = {
 	J_STRING(struct layer_record, blob_digest, "blob_digest", J_REQUIRED),
 	J_STRING(struct layer_record, media_type, "media_type", 0),
 	J_STRING(struct layer_record, dir, "dir", J_REQUIRED),
+	J_STRING(struct layer_record, key, "key", J_OMIT_EMPTY),   /* absent: the DiffID */
 	J_I64(struct layer_record, blob_bytes, "blob_bytes", 0),
 	J_I64(struct layer_record, bytes, "bytes", 0),
 };
@@ -69,6 +70,7 @@ void image_record_put(const struct image *i, struct state_batch *b)
 		r.layers[k] = (struct layer_record){
 			.diff_id = (char *)y->diff_id, .blob_digest = (char *)y->blob_digest,
 			.media_type = (char *)y->media_type, .dir = (char *)y->dir,
+			.key = str_eq(y->key, y->diff_id) ? NULL : (char *)y->key,
 			.blob_bytes = y->blob_bytes, .bytes = y->bytes,
 		};
 		state_put_layer(b, &(struct state_layer){ .diff_id = y->diff_id, .dir = y->dir, .bytes = y->bytes });
@@ -92,6 +94,7 @@ static void take_record(struct image_obj *o, const struct record *r)
 		i->layers[k] = (struct image_layer){
 			.diff_id = y->diff_id, .blob_digest = y->blob_digest, .media_type = y->media_type,
 			.blob_bytes = y->blob_bytes, .bytes = y->bytes, .dir = y->dir,
+			.key = str_is_empty(y->key) ? y->diff_id : y->key,
 		};
 		i->size_bytes += y->bytes;
 	}

@@ -257,7 +257,10 @@ static void on_committed(void *ctx, const struct err *err)
 {
 	struct removal *m = ctx;
 
-	if (err->kind != ERR_NONE)
+	obj(m->image)->n_removals--;
+	if (obj(m->image)->is_void)
+		images_void(obj(m->image));
+	else if (err->kind != ERR_NONE)
 		restore(m);
 	else
 		complete(m);
@@ -285,6 +288,7 @@ void image_erase(struct image *i)
 	struct removal *m = removal_new(i->eng, i);
 
 	delete_image(m);
+	obj(i)->n_removals++;
 	state_commit(m->batch, STATE_DURABLE, on_committed, m);
 }
 
@@ -320,5 +324,6 @@ void image_remove(struct engine *eng, const char *name, bool force, bool noprune
 		state_commit(m->batch, 0, refuse, m);
 		return;
 	}
+	obj(i)->n_removals++;
 	state_commit(m->batch, STATE_DURABLE, on_committed, m);
 }

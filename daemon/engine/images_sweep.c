@@ -9,8 +9,12 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "daemon/engine/images_priv.h"
+#include "daemon/engine/rubbish.h"
 #include "oci/digest.h"
 #include "oci/store.h"
+
+#define SWEEP_FIRST_MS 500
+#define SWEEP_MAX_MS   60000
 
 /* ---- tasks, one at a time ---- */
 
@@ -54,7 +58,10 @@ struct sweep {
 	int data_fd;
 	struct str_list candidates;
 	struct str_list blobs, layers;   /* that nobody needs */
+	struct str_list rubbish;     /* in tmp/: layers that were moved there, and are there still */
 	struct err err;              /* the first failure */
+	struct loop_timer *timer;    /* it is tried once more; NULL: it waits for its turn, or runs */
+	uint64_t wait_ms;
 };
 
 static void sweep_free(struct sweep *w)
@@ -65,6 +72,7 @@ static void sweep_free(struct sweep *w)
 			break;
 		}
 	}
+	loop_timer_free(TAKE_PTR(w->timer));
 	arena_free(w->arena);
 	free(w);
 }
@@ -76,8 +84,13 @@ static void sweep_work(void *ctx)
 	struct err e;
 
 	for (size_t i = 0; i < w->layers.n; i++) {
-		if (store_layer_remove(w->data_fd, w->layers.v[i], &e) < 0)
-			w->err = e;
+		char tmp[64];
+
+		if (store_layer_remove(w->data_fd, w->layers.v[i], tmp, &e) == 0)
+			continue;
+		w->err = e;
+		if (tmp[0])
+			w->rubbish.v[w->rubbish.n++] = arena_strdup(w->arena, tmp);
 	}
 	for (size_t i = 0; i < w->blobs.n; i++) {
 		if (store_blob_remove(w->data_fd, w->blobs.v[i], &e) < 0)
@@ -85,24 +98,52 @@ static void sweep_work(void *ctx)
 	}
 }
 
+static void sweep_begin(void *ctx);
+
+static void on_sweep_timer(void *ctx)
+{
+	struct sweep *w = ctx;
+
+	loop_timer_free(TAKE_PTR(w->timer));
+	images_task(w->imgs, sweep_begin, w);
+}
+
+/* What is needed may be another by then: it is asked anew. */
+static void sweep_later(struct sweep *w)
+{
+	w->err = (struct err){ 0 };
+	w->wait_ms = w->wait_ms == 0 ? SWEEP_FIRST_MS : w->wait_ms * 2 > SWEEP_MAX_MS ? SWEEP_MAX_MS : w->wait_ms * 2;
+	w->timer = loop_timer_new(w->imgs->eng->loop, "sweep of images", on_sweep_timer, w);
+	loop_timer_start(w->timer, w->wait_ms, 0);
+}
+
 static void sweep_done(void *ctx)
 {
 	struct sweep *w = ctx;
 	struct images *imgs = w->imgs;
 
-	if (w->err.kind != ERR_NONE)
-		log_warn("%s, trying again at the next start", w->err.msg);
-	sweep_free(w);
-	if (imgs)
-		images_task_done(imgs);
+	if (!imgs) {
+		sweep_free(w);
+		return;
+	}
+	for (size_t i = 0; i < w->rubbish.n; i++)
+		rubbish_add(imgs->eng, w->rubbish.v[i]);
+	if (w->err.kind == ERR_NONE) {
+		sweep_free(w);
+	} else {
+		log_warn("%s, trying again", w->err.msg);
+		sweep_later(w);
+	}
+	images_task_done(imgs);
 }
 
 static void sweep_begin(void *ctx)
 {
 	struct sweep *w = ctx;
 
-	w->blobs.v = arena_new_array(w->arena, char *, w->candidates.n);
-	w->layers.v = arena_new_array(w->arena, char *, w->candidates.n);
+	w->blobs = (struct str_list){ arena_new_array(w->arena, char *, w->candidates.n), 0 };
+	w->layers = (struct str_list){ arena_new_array(w->arena, char *, w->candidates.n), 0 };
+	w->rubbish = (struct str_list){ arena_new_array(w->arena, char *, w->candidates.n), 0 };
 	for (size_t i = 0; i < w->candidates.n; i++) {
 		char *digest = w->candidates.v[i];
 
@@ -135,7 +176,7 @@ void images_end_sweeps(struct images *imgs)
 	/* The one whose work runs is freed by sweep_done(); the others never begin. */
 	while (imgs->sweeps) {
 		struct sweep *w = imgs->sweeps;
-		bool is_waiting = false;
+		bool is_waiting = w->timer != NULL;
 
 		for (struct images_task *t = imgs->tasks; t; t = t->next)
 			is_waiting |= t->ctx == w;
@@ -152,7 +193,7 @@ void image_digests(const struct image *i, struct arena *a, struct str_list *ret)
 	ret->n = 0;
 	/* The top first, as docker tells them. */
 	for (size_t k = i->n_layers; k > 0; k--) {
-		ret->v[ret->n++] = arena_strdup(a, i->layers[k - 1].diff_id);
+		ret->v[ret->n++] = arena_strdup(a, i->layers[k - 1].key);
 		ret->v[ret->n++] = arena_strdup(a, i->layers[k - 1].blob_digest);
 	}
 	if (i->manifest_digest)
@@ -187,6 +228,8 @@ static bool needs_blob(const struct images *imgs, const char *name)
 
 static bool needs_layer(const struct images *imgs, const char *name)
 {
+	if (str_eq(name, STORE_MOUNT_POINTS))
+		return true;
 	for (const struct image_obj *o = imgs->first; o; o = o->next) {
 		for (size_t k = 0; k < o->pub.n_layers; k++) {
 			if (str_eq(o->pub.layers[k].dir, name))

@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/own.h"
+#include "base/scopename.h"
 #include "base/spawn.h"
 #include "daemon/engine/wire.h"
 
@@ -29,8 +30,12 @@
 #define TICK_FIRST_MS 5
 #define TICK_MAX_MS   1000
 #define SPAWN_WAIT_MS 5000  /* a child that does not listen by then is started again */
+#define SCOPE_WAIT_MS 12000 /* … with what systemd may take, which the launcher itself bounds */
+#define HELLO_WAIT_MS 8000  /* one that does not answer a greeting by then hangs, and is killed */
 #define WAIT_MAX_MS   15000 /* how long a launch waits for a launcher */
-#define MY_BUILD      KILN_VERSION
+#define CLEAN_WAIT_MS 6500  /* how long a removal does: it itself gives up after five seconds */
+#define GROUPS_MAX_BYTES 65536
+#define STEADY_MS     1000 /* a connection that lived so long is not one of a launcher that drops us at once */
 
 struct parked {
 	struct parked *next;
@@ -42,6 +47,7 @@ struct parked {
 
 struct cleaning {
 	struct cleaning *next;
+	int64_t until_ms;
 	struct msg_clean msg;
 	engine_done_fn done;
 	void *ctx;
@@ -59,9 +65,11 @@ struct launcher {
 	pid_t pid; /* our child; 0: none */
 	int pidfd;
 	struct loop_watch *child_watch;
-	int64_t spawned_ms;
+	int64_t spawned_ms, greeted_ms, up_ms;
+	char build[PROTO_BUILD_MAX]; /* what ours has to say */
 	struct loop_timer *timer;
 	uint64_t tick_ms;
+	struct msg_log log; /* how it is to log; head.bytes 0: as it was started */
 	struct parked *parked;
 	struct cleaning *cleanings; /* asked, unanswered; asked again over a new connection */
 };
@@ -98,12 +106,20 @@ static void on_child_ended(void *ctx, unsigned events)
 		tick_later(la);
 }
 
+/* Is it to be in a scope of systemd's? */
+static bool wants_scope(const struct launcher *la)
+{
+	return scopename_is_scope(la->cfg->cgroup_parent) && scopename_is_systemd();
+}
+
 static int start_child(struct launcher *la, struct err *e)
 {
 	AUTO_CLOSE int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	AUTO_FREE char *n_stems = xasprintf("%lld", (long long)la->cfg->stems);
 	const char *argv[] = {
 		"kiln-runtime", "launcher",         "--data-root", la->cfg->data_root,
-		"--exec-root",  la->cfg->exec_root, NULL
+		"--exec-root",  la->cfg->exec_root, "--log-level", la->cfg->log_level,
+		"--log-format", la->cfg->log_format, "--stems", n_stems, NULL, NULL, NULL
 	};
 	const struct spawn_fd fds[] = { { null_fd, 0 }, { null_fd, 1 }, { STDERR_FILENO, 2 } };
 	const struct spawn_request req = {
@@ -115,6 +131,10 @@ static int start_child(struct launcher *la, struct err *e)
 
 	if (null_fd < 0)
 		return err_sys(e, "open '/dev/null'");
+	if (wants_scope(la)) {
+		argv[12] = "--scope";
+		argv[13] = la->cfg->cgroup_parent;
+	}
 	if (spawn_exec(&req, &la->pid, &la->pidfd, e) < 0)
 		return err_wrap(e, "start the launcher '%s'", la->cfg->runtime_path);
 	la->spawned_ms = loop_now_ms(la->loop);
@@ -196,10 +216,36 @@ void launcher_clean(struct launcher *la, const char *id, const char *cgroup_path
 	snprintf(c->msg.cgroup_path, sizeof c->msg.cgroup_path, "%s", cgroup_path);
 	c->done = done;
 	c->ctx = ctx;
+	c->until_ms = loop_now_ms(la->loop) + CLEAN_WAIT_MS;
 	c->next = la->cleanings;
 	la->cleanings = c;
 	if (la->is_up)
 		wire_send(la->wire, &c->msg, sizeof c->msg, NULL, 0);
+	if (la->is_up)   /* else it runs anyway */
+		loop_timer_start(la->timer, TICK_MAX_MS, 0);
+}
+
+/* The group stays; the next launcher, or the next kilnd, sweeps it. */
+static void cleanings_expire(struct launcher *la)
+{
+	const int64_t now_ms = loop_now_ms(la->loop);
+	struct cleaning **at = &la->cleanings;
+
+	while (*at) {
+		struct cleaning *c = *at;
+		struct err e = { 0 };
+
+		if (c->until_ms > now_ms) {
+			at = &c->next;
+			continue;
+		}
+		*at = c->next;
+		err_set(&e, ERR_TIMEOUT, "remove control group '%s': no launcher has answered within %.1f s",
+			c->msg.cgroup_path, CLEAN_WAIT_MS / 1000.0);
+		c->done(c->ctx, &e);
+		free(c);
+		at = &la->cleanings;   /* who was told may have asked for more */
+	}
 }
 
 bool launcher_is_cleaning(const struct launcher *la, const char *id)
@@ -227,11 +273,26 @@ static void on_cleaned(struct launcher *la, const struct msg_clean *m)
 
 /* ---- the connection ---- */
 
+static void send_log(struct launcher *la)
+{
+	if (la->log.head.bytes != 0)
+		wire_send(la->wire, &la->log, sizeof la->log, NULL, 0);
+}
+
+void launcher_set_log(struct launcher *la, enum log_level level, bool is_json)
+{
+	la->log = (struct msg_log){ .level = (uint8_t)level, .is_json = is_json };
+	wire_head(&la->log.head, MSG_LOG, sizeof la->log);
+	if (la->is_up)
+		send_log(la);
+}
+
 static void disconnect(struct launcher *la)
 {
 	wire_free(TAKE_PTR(la->wire));
+	if (la->is_up && loop_now_ms(la->loop) - la->up_ms >= STEADY_MS)
+		la->tick_ms = TICK_FIRST_MS;
 	la->is_up = false;
-	la->tick_ms = TICK_FIRST_MS;
 	tick_later(la);
 }
 
@@ -243,19 +304,35 @@ static void on_end(void *ctx)
 	disconnect(la);
 }
 
+static void check_scope(struct launcher *la)
+{
+	AUTO_FREE char *path = xasprintf("/proc/%d/cgroup", la->peer_pid);
+	AUTO_FREE char *text = NULL;
+
+	if (!wants_scope(la))
+		return;
+	if (file_read(AT_FDCWD, path, GROUPS_MAX_BYTES, &text, NULL, ERR_IGNORED) < 0 ||
+	    !scopename_has_process(text, la->cfg->cgroup_parent))
+		la->handlers->unscoped(la->ctx);
+}
+
 static void on_hello(struct launcher *la, const struct msg_hello *m)
 {
 	struct msg_head bye;
 
-	if (strncmp(m->build, MY_BUILD, sizeof MY_BUILD) != 0) {
-		log_info("launcher is build '%.40s', we are '%s': replacing it", m->build, MY_BUILD);
+	if (strncmp(m->build, la->build, sizeof la->build) != 0) {
+		log_info("launcher is build '%.63s', we are '%s': replacing it", m->build, la->build);
 		wire_head(&bye, MSG_SHUTDOWN, sizeof bye);
 		wire_send(la->wire, &bye, sizeof bye, NULL, 0);
 		return; /* it closes the connection and no longer listens */
 	}
+	check_scope(la);
 	la->is_up = true;
-	la->tick_ms = TICK_FIRST_MS;
+	la->up_ms = loop_now_ms(la->loop);
 	loop_timer_stop(la->timer);
+	send_log(la); /* it may be of a kilnd before us, or older than a reload */
+	if (la->cleanings)
+		loop_timer_start(la->timer, TICK_MAX_MS, 0);
 	/* In this order: what is cleaned must not be what is launched right behind it. */
 	for (struct cleaning *c = la->cleanings; c; c = c->next)
 		wire_send(la->wire, &c->msg, sizeof c->msg, NULL, 0);
@@ -310,16 +387,29 @@ static int check_peer(struct launcher *la, int fd, struct err *e)
 static int greet(struct launcher *la, struct err *e)
 {
 	AUTO_CLOSE int fd = -1;
-	struct msg_hello hello = { .build = MY_BUILD };
+	struct msg_hello hello = { 0 };
 
 	if (fd_connect_unix(la->cfg->exec_root_fd, SOCKET_NAME, SOCK_SEQPACKET, &fd, e) < 0)
 		return -1;
 	if (check_peer(la, fd, e) < 0)
 		return -1;
 	wire_head(&hello.head, MSG_HELLO, sizeof hello);
+	memcpy(hello.build, la->build, sizeof hello.build);
 	la->wire = wire_new(la->loop, "launcher", TAKE_FD(fd), on_message, on_end, la);
+	la->greeted_ms = loop_now_ms(la->loop);
 	wire_send(la->wire, &hello, sizeof hello, NULL, 0);
 	return 0;
+}
+
+/* Whoever holds the socket is the launcher: its credentials are of when it began to listen, and it is still connected. */
+static void kill_hung(struct launcher *la)
+{
+	AUTO_CLOSE int pidfd = pidfd_open(la->peer_pid, 0);
+
+	log_err("launcher %d does not answer; killing it. Containers run on", la->peer_pid);
+	if (pidfd < 0 || pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0)
+		log_warn("kill launcher %d: %s", la->peer_pid, strerror(errno));
+	disconnect(la);
 }
 
 /* The timer runs on until the greeting is answered, so that parked launches expire. */
@@ -328,9 +418,11 @@ static void connect_or_start(struct launcher *la)
 	struct err e = { 0 };
 
 	tick_later(la);
+	if (la->wire && loop_now_ms(la->loop) - la->greeted_ms > HELLO_WAIT_MS)
+		kill_hung(la);
 	if (la->wire || greet(la, &e) == 0)
 		return;
-	if (la->pid > 0 && loop_now_ms(la->loop) - la->spawned_ms < SPAWN_WAIT_MS)
+	if (la->pid > 0 && loop_now_ms(la->loop) - la->spawned_ms < (wants_scope(la) ? SCOPE_WAIT_MS : SPAWN_WAIT_MS))
 		return;
 	if (la->pid > 0) {
 		log_warn("launcher %d does not listen (%s); killing it", la->pid, e.msg);
@@ -347,16 +439,22 @@ static void tick(void *ctx)
 	struct launcher *la = ctx;
 
 	parked_expire(la);
+	cleanings_expire(la);
 	if (!la->is_up)
 		connect_or_start(la);
+	else if (la->cleanings)
+		loop_timer_start(la->timer, TICK_MAX_MS, 0);
 }
 
 struct launcher *launcher_new(const struct engine_config *cfg, struct loop *l,
 			      const struct launcher_handlers *h, void *ctx)
 {
 	struct launcher *la = xcalloc(1, sizeof *la);
+	struct stat root = { 0 };
 
 	*la = (struct launcher){ .cfg = cfg, .loop = l, .handlers = h, .ctx = ctx, .pidfd = -1 };
+	(void)fstat(cfg->data_root_fd, &root);
+	proto_build(&root, la->build);
 	la->tick_ms = TICK_FIRST_MS;
 	la->timer = loop_timer_new(l, "launcher", tick, la);
 	connect_or_start(la);

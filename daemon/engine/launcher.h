@@ -22,6 +22,8 @@ struct launcher_handlers {
 	void (*orphan_exited)(void *ctx, const char *id);
 	/* Another one answers than before: what the last one had not cleaned up is nobody's. Launches that wait go afterwards. */
 	void (*renewed)(void *ctx);
+	/* It runs, but not in the scope that it was to ask systemd for. Called before anything is sent to it. */
+	void (*unscoped)(void *ctx);
 };
 
 /**
@@ -61,6 +63,12 @@ unsigned launcher_generation(const struct launcher *la);
  * Return: nothing; the outcome comes over the control socket
  */
 void launcher_send(struct launcher *la, enum msg_type type, const char *id, const int *fds, size_t n_fds);
+
+/**
+ * launcher_set_log() - How the launcher logs from now on, and each that comes after it; monitors that live keep theirs
+ * Return: nothing
+ */
+void launcher_set_log(struct launcher *la, enum log_level level, bool is_json);
 
 /**
  * launcher_clean() - Kill what is left in a container's cgroup and remove it

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/own.h"
@@ -96,7 +97,7 @@ static bool receive_one(struct wire *w)
 	return !w->is_freed && !w->is_dead;
 }
 
-/* An error drops the queue: the end of the connection is told by reading, after what the peer said last. */
+/* An error drops the queue and the connection: its end is told by reading, after what the peer said last. */
 static void flush(struct wire *w)
 {
 	while (w->first) {
@@ -106,6 +107,7 @@ static void flush(struct wire *w)
 			if (errno == EAGAIN || errno == EINTR)
 				return;
 			queue_clear(w);
+			shutdown(w->fd, SHUT_RDWR);
 			break;
 		}
 		w->first = q->next;

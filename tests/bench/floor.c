@@ -4,6 +4,7 @@
  * nothing else is done. `make bench` runs it beside Kiln and its peers.
  *
  *   floor start [-m] LAYERS LOWER DIR CGROUP FILTER PROGRAM...   a line on stdin is one start; answers "NS-TO-EXEC"
+ *   floor keep [-m] LAYERS LOWER DIR CGROUP FILTER PROGRAM...    the same, but what was started runs until stdin ends
  *   floor exec PID PROGRAM...                                    a line on stdin is one exec; answers "NS-TO-EXIT"
  *
  * -m makes the mounts that a container of Docker's has, too. FILTER is an entry of Kiln's cache, "-" for none.
@@ -31,12 +32,13 @@
 
 #define FILTER_HEAD 80 /* magic, number of instructions, digest */
 #define GROUPS_MAX  16
+#define KEPT_MAX    4096
 #define NAMESPACES  (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
 
 struct floor {
 	const char *layers, *lower, *dir, *cgroup;
 	char *const *program;
-	bool has_mounts;
+	bool has_mounts, is_kept;
 	struct sock_fprog filter;
 	char groups[GROUPS_MAX][512]; /* one directory for each hierarchy of v1 */
 	char names[GROUPS_MAX][64];
@@ -45,9 +47,13 @@ struct floor {
 	int task_fds[GROUPS_MAX];
 };
 
+static int report_fd = -1; /* of a child until its exec: a byte says that it has failed */
+
 static _Noreturn void die(const char *what)
 {
 	fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+	if (report_fd >= 0 && write(report_fd, "", 1) < 0)
+		_exit(124);
 	_exit(125);
 }
 
@@ -124,11 +130,9 @@ static void make_groups(struct floor *f)
 
 static void remove_groups(const struct floor *f)
 {
-	for (size_t i = 0; i < f->n_groups; i++) {
-		close(f->task_fds[i]);
+	for (size_t i = 0; i < f->n_groups; i++)
 		if (rmdir(f->groups[i]) < 0)
 			die(f->groups[i]);
-	}
 	if (f->unified[0] != '\0' && rmdir(f->unified) < 0)
 		die(f->unified);
 }
@@ -197,6 +201,8 @@ static void make_root(const struct floor *f)
 
 static _Noreturn void child(const struct floor *f)
 {
+	if (f->is_kept && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		die("death signal");
 	for (size_t i = 0; i < f->n_groups; i++)
 		if (write(f->task_fds[i], "0", 1) < 0)
 			die(f->groups[i]);
@@ -245,10 +251,11 @@ static void make_dirs(const struct floor *f, bool is_begin)
 		die(path);
 }
 
-static int64_t start_once(struct floor *f)
+static int64_t start_one(struct floor *f, pid_t *ret_pid)
 {
 	int64_t begin_ns = now_ns(), took_ns;
 	int pair[2];
+	ssize_t failed;
 	char byte;
 	pid_t pid;
 
@@ -259,18 +266,69 @@ static int64_t start_once(struct floor *f)
 	pid = clone_child(f);
 	if (pid < 0)
 		die("clone3");
-	if (pid == 0)
+	if (pid == 0) {
+		report_fd = pair[1];
 		child(f);
+	}
 	close(pair[1]);
-	while (read(pair[0], &byte, 1) < 0)
-		;
+	do
+		failed = read(pair[0], &byte, 1);
+	while (failed < 0);
+	if (failed > 0)
+		_exit(125);
 	took_ns = now_ns() - begin_ns;
 	close(pair[0]);
+	for (size_t i = 0; i < f->n_groups; i++)
+		close(f->task_fds[i]);
+	*ret_pid = pid;
+	return took_ns;
+}
+
+static void end_one(const struct floor *f, pid_t pid)
+{
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	remove_groups(f);
 	make_dirs(f, false);
+}
+
+static int64_t start_once(struct floor *f)
+{
+	pid_t pid;
+	int64_t took_ns = start_one(f, &pid);
+
+	end_one(f, pid);
 	return took_ns;
+}
+
+/* Each of those that are kept has a directory and groups of its own. */
+static void be_kept(struct floor *f, const char *dir, const char *cgroup, size_t i)
+{
+	static char own_dir[256], own_cgroup[256];
+
+	snprintf(own_dir, sizeof own_dir, "%s-%zu", dir, i);
+	snprintf(own_cgroup, sizeof own_cgroup, "%s-%zu", cgroup, i);
+	f->dir = own_dir;
+	f->cgroup = own_cgroup;
+	f->n_groups = 0;
+	find_groups(f);
+}
+
+static void keep(struct floor *f)
+{
+	static pid_t pids[KEPT_MAX];
+	const char *dir = f->dir, *cgroup = f->cgroup;
+	char line[16];
+	size_t n = 0;
+
+	for (; n < KEPT_MAX && fgets(line, sizeof line, stdin) != NULL; n++) {
+		be_kept(f, dir, cgroup, n);
+		printf("%lld\n", (long long)start_one(f, &pids[n]));
+	}
+	for (size_t i = 0; i < n; i++) {
+		be_kept(f, dir, cgroup, i);
+		end_one(f, pids[i]);
+	}
 }
 
 static void load_filter(struct floor *f, const char *path)
@@ -336,8 +394,13 @@ int main(int argc, char **argv)
 		load_filter(&f, argv[i + 4]);
 		f.program = argv + i + 5;
 		find_groups(&f);
+		f.is_kept = strcmp(argv[1], "keep") == 0;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (f.is_kept) {
+		keep(&f);
+		return 0;
+	}
 	while (fgets(line, sizeof line, stdin) != NULL)
 		printf("%lld\n", (long long)(is_exec ? exec_once((pid_t)atoi(argv[2]), argv + 3) : start_once(&f)));
 	return 0;

@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import tarfile
@@ -21,7 +22,9 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("KILN_BUILD", os.path.join(ROOT, "build"))
-IS_SANITIZED = "asan" in os.path.basename(BUILD) or "san" in os.path.basename(BUILD)
+RUNTIME = os.environ.get("KILN_RUNTIME", BUILD + "/kiln-runtime")
+IS_SANITIZED = "san" in os.path.basename(BUILD)
+SANITIZERS_SAY = ("ERROR: AddressSanitizer", "WARNING: ThreadSanitizer", ": runtime error: ")
 BUSYBOX = "/bin/busybox"
 # contrib/check.sh puts the distribution's client into build/tools/ where none is installed.
 CLIS = [p for p in ("/usr/bin/docker", "/usr/local/bin/docker", os.path.join(ROOT, "build/tools/docker"))
@@ -149,8 +152,27 @@ def busybox_archive(tag="busybox:latest", config=None, extra_layers=()):
 
 # ---- processes ----------------------------------------------------------------------------------
 
+def comm_of(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/comm") as f:
+        return f.read().strip()
+    return ""
+
+
 def children_of(pid):
-    """Of every thread: a worker of kilnd starts processes, too."""
+    """Of every thread: a worker of kilnd starts processes, too. The launcher's stems, which are nobody's yet, do not count."""
+    return [p for p in all_children_of(pid) if comm_of(p) != "kiln-stem"]
+
+
+def stems_of(launcher):
+    return [p for p in all_children_of(launcher) if comm_of(p) == "kiln-stem"]
+
+
+def starters_of(launcher):
+    """Whoever may make the next container or exec: for strace -f."""
+    return [launcher, *stems_of(launcher)]
+
+
+def all_children_of(pid):
     found = []
     with contextlib.suppress(OSError):
         for thread in os.listdir(f"/proc/{pid}/task"):
@@ -176,8 +198,8 @@ def is_alive(pid):
         return False
 
 
-def mounts():
-    with open("/proc/self/mountinfo") as f:
+def mounts(pid="self"):
+    with open(f"/proc/{pid}/mountinfo") as f:
         return sorted(line.split(" ", 5)[4] for line in f)
 
 
@@ -191,6 +213,14 @@ def cgroup_dirs(parent):
 
 # ---- the daemon ---------------------------------------------------------------------------------
 
+def block_device():
+    for name in sorted(os.listdir("/sys/block")):
+        if os.path.exists("/dev/" + name) and not name.startswith(("loop", "ram")):
+            with open(f"/sys/block/{name}/dev") as f:
+                return "/dev/" + name, f.read().strip()
+    raise Skip("this machine has no block device")
+
+
 class Kiln:
     _count = 0
 
@@ -202,6 +232,8 @@ class Kiln:
         self.socket = self.dir + "/k.sock"
         self.cgroup_parent = f"/kiln/test-{os.getpid()}-{Kiln._count}"
         self.log_path = self.dir + "/kilnd.log"
+        self.build = BUILD               # whose kilnd is started
+        self.wrapper = []                # a command that runs kilnd: strace, say
         self.extra_args = list(extra_args)
         self.env = env
         self.proc = None
@@ -214,8 +246,9 @@ class Kiln:
         env = dict(os.environ, **(self.env or {}))
         env.setdefault("ASAN_OPTIONS", "detect_leaks=0:abort_on_error=1")
         self.proc = subprocess.Popen(
-            [BUILD + "/kilnd", "--data-root", self.data_root, "--exec-root", self.exec_root, "-H", "unix://" + self.socket,
-             "--cgroup-parent", self.cgroup_parent, "--runtime", BUILD + "/kiln-runtime", "--log-level", "debug", *self.extra_args],
+            [*self.wrapper, self.build + "/kilnd", "--data-root", self.data_root, "--exec-root", self.exec_root, "-H", "unix://" + self.socket,
+             "--cgroup-parent", self.cgroup_parent, "--runtime", RUNTIME if self.build == BUILD else self.build + "/kiln-runtime",
+             "--log-level", "debug", *self.extra_args],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, start_new_session=True)
         log.close()
         if wait:
@@ -239,6 +272,17 @@ class Kiln:
         except OSError:
             return ""
 
+    def check_log(self):
+        """What a sanitizer has found in kilnd, or in what it started, is a failure of whatever test."""
+        if not IS_SANITIZED or not os.path.exists(self.log_path):
+            return
+        with open(self.log_path, errors="replace") as f:
+            text = f.read()
+        for said in SANITIZERS_SAY:
+            if said in text:
+                at = text.index(said)
+                raise Failed(text[max(0, at - 200):at + 4000])
+
     def kill9(self):
         self.proc.kill()
         self.proc.wait()
@@ -258,7 +302,12 @@ class Kiln:
         self.start()
 
     def launcher_pid(self):
-        """The launcher whose exec root is ours; it outlives kilnd, so it is found by its arguments."""
+        return next(iter(self.launcher_pids()), None)
+
+    def launcher_pids(self):
+        """Launchers whose exec root is ours: one, and after an upgrade the older one until its last monitor has ended. They
+        outlive kilnd, so they are found by their arguments."""
+        found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{pid}/cmdline", "rb") as f:
@@ -275,8 +324,8 @@ class Kiln:
                             continue
                 except OSError:
                     pass
-                return int(pid)
-        return None
+                found.append(int(pid))
+        return found
 
     def close(self):
         """Ends everything of ours and removes the files."""
@@ -284,8 +333,7 @@ class Kiln:
             self.clean()
         with contextlib.suppress(Exception):
             self.terminate()
-        pid = self.launcher_pid()
-        if pid:
+        for pid in self.launcher_pids():
             for p in [*descendants_of(pid), pid]:
                 with contextlib.suppress(OSError):
                     os.kill(p, signal.SIGKILL)
@@ -401,6 +449,13 @@ class Kiln:
     def inspect(self, name):
         return self.api_json("GET", f"/containers/{name}/json", want=200)
 
+    def layer_dirs(self, image):
+        """Where the layers of an image lie, the lowest first: its record tells, as it tells kilnd."""
+        db = sqlite3.connect(f"file:{self.data_root}/kiln.db?mode=ro", uri=True)
+        with contextlib.closing(db):
+            (record,) = db.execute("SELECT record FROM images WHERE id = ?", (self.api_json("GET", f"/images/{image}/json", want=200)["Id"],)).fetchone()
+        return [f"{self.data_root}/layers/{y['dir']}" for y in json.loads(record)["layers"]]
+
     def state(self, name):
         return self.inspect(name)["State"]
 
@@ -418,13 +473,17 @@ class Kiln:
                 self.api("DELETE", f"/images/{i['Id']}?force=1")
 
     # -- the leak check
+    def stored(self, folder):
+        """What is in layers, blobs/sha256 or tmp, but for the layer of mount points, which is always there."""
+        return sorted(n for n in os.listdir(f"{self.data_root}/{folder}") if n != "mount-points")
+
     def snapshot(self):
         launcher = self.launcher_pid()
         return {
             "mounts": [m for m in mounts() if m.startswith(self.dir)],   # others' come and go beside us
             "kilnd fds": len(os.listdir(f"/proc/{self.proc.pid}/fd")),
             "kilnd threads": len(os.listdir(f"/proc/{self.proc.pid}/task")),
-            "launcher fds": len(os.listdir(f"/proc/{launcher}/fd")) if launcher else 0,
+            "launcher fds": len(os.listdir(f"/proc/{launcher}/fd")) - len(stems_of(launcher)) if launcher else 0,
             "processes": sorted(p for p in descendants_of(launcher) if is_alive(p)) if launcher else [],
             "kilnd children": sorted(p for p in children_of(self.proc.pid) if p != launcher),
             "containers": sorted(os.listdir(self.data_root + "/containers")),

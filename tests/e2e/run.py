@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the end-to-end tests: run.py [-j N] [-v] [name or part of a name ...]
+"""Runs the end-to-end tests: run.py [--suite FOLDER] [-j N] [-v] [name or part of a name ...]
 
-Prints a line for each test, `ok e2e:NAME`, `FAIL e2e:NAME` or `skip e2e:NAME reason`, and last `N passed, N failed`.
+Prints a line for each test, `ok e2e:NAME`, `FAIL e2e:NAME` or `skip e2e:NAME reason`, and last `N passed, N failed`. Another
+FOLDER of tests/ has tests of the same shape, which are named after it.
 Environment: KILN_BUILD (folder of the binaries), E2E_JOBS, KILN_LONG=1 for the long tests.
 """
 import contextlib
@@ -18,11 +19,13 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness  # noqa: E402
 
+SUITE = sys.argv.pop(1) if sys.argv[1:2] == ["--suite"] and sys.argv.pop(1) else "e2e"
 TEST_TIMEOUT_S = 90 * (3 if harness.IS_SANITIZED else 1)
 
 
 def discover():
-    here = os.path.dirname(os.path.abspath(__file__))
+    here = os.path.join(harness.ROOT, "tests", SUITE)
+    sys.path.insert(0, here)
     found = {}
     for name in sorted(os.listdir(here)):
         if not (name.startswith("test_") and name.endswith(".py")):
@@ -36,12 +39,30 @@ def discover():
     return found
 
 
+def planned(tests):
+    """{test: {"first", "plain"}} of plan.list; each must be there."""
+    with open(os.path.join(harness.ROOT, "tests/e2e/plan.list"), encoding="utf-8") as f:
+        rows = [line.split()[:2] for line in f if line.strip() and not line.startswith("#")]
+    unknown = [name for name, _ in rows if name not in tests] if SUITE == "e2e" else []
+    if unknown:
+        raise SystemExit(f"plan.list has tests that are not there: {' '.join(unknown)}")
+    return {name: set(words.split(",")) for name, words in rows}
+
+
+def chosen(tests, args):
+    plan = planned(tests)
+    if args:
+        return [n for n in tests if n in args or any(a in n for a in args if a not in tests)]
+    names = [n for n in tests if not (harness.IS_SANITIZED and "plain" in plan.get(n, ()))]
+    return sorted(names, key=lambda n: "first" not in plan.get(n, ()))
+
+
 class TimedOut(Exception):
     pass
 
 
 def on_alarm(_sig, _frame):
-    raise TimedOut(f"not done within {TEST_TIMEOUT_S} s")
+    raise TimedOut("not done in time")
 
 
 class Worker:
@@ -71,6 +92,7 @@ class Worker:
                 fn(k)
                 if k.proc and k.proc.poll() is None:
                     k.clean()
+                k.check_log()
             except Exception:
                 sys.stderr.write(k.log_tail())
                 raise
@@ -87,6 +109,7 @@ class Worker:
             leaks = k.leaks()
             if leaks:
                 raise harness.Failed(f"left behind: {leaks}")
+            k.check_log()
         except harness.Skip:
             k.clean()
             raise
@@ -97,15 +120,15 @@ class Worker:
 
     def one(self, name, fn):
         signal.signal(signal.SIGALRM, on_alarm)
-        signal.alarm(TEST_TIMEOUT_S)
+        signal.alarm(getattr(fn, "timeout_s", TEST_TIMEOUT_S))
         begin = time.monotonic()
         try:
             self.call(fn)
-            return f"ok e2e:{name}", time.monotonic() - begin, ""
+            return f"ok {SUITE}:{name}", time.monotonic() - begin, ""
         except harness.Skip as s:
-            return f"skip e2e:{name} {s}", time.monotonic() - begin, ""
+            return f"skip {SUITE}:{name} {s}", time.monotonic() - begin, ""
         except BaseException:
-            return f"FAIL e2e:{name}", time.monotonic() - begin, traceback.format_exc(limit=6)
+            return f"FAIL {SUITE}:{name}", time.monotonic() - begin, traceback.format_exc(limit=6)
         finally:
             signal.alarm(0)
 
@@ -131,7 +154,7 @@ def main():
     if is_verbose:
         args = args[1:]
     tests = discover()
-    names = [n for n in tests if not args or n in args or any(a in n for a in args if a not in tests)]
+    names = chosen(tests, args)
     todo, done = multiprocessing.Queue(), multiprocessing.Queue()
     for n in names:
         todo.put(n)

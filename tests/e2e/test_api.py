@@ -78,6 +78,21 @@ def test_ps(k):
     eq(len(k.docker("ps", "-n", "1", "-q").stdout.split()), 1)
 
 
+def test_inspect_of_nothing(k):
+    """docker inspect tries one kind of object after the other, and stops at the first that is not just absent."""
+    p = k.docker("inspect", "nope", check=False)
+    eq((p.returncode, p.stdout), (1, "[]\n"))
+    has(p.stderr.lower(), "no such object: nope")
+    for args, want in ((("network", "inspect", "nope"), "network nope not found"), (("network", "rm", "nope"), "network nope not found"),
+                       (("volume", "inspect", "nope"), "get nope: no such volume"), (("volume", "rm", "nope"), "get nope: no such volume"),
+                       (("plugin", "inspect", "no/pe"), 'plugin "no/pe" not found'), (("network", "inspect", "host"), "networks is refused"),
+                       (("node", "inspect", "nope"), "not a swarm manager"), (("service", "inspect", "nope"), "not a swarm manager"),
+                       (("secret", "inspect", "nope"), "not a swarm manager"), (("config", "inspect", "nope"), "not a swarm manager")):
+        p = k.docker(*args, check=False)
+        eq(p.returncode, 1, args)
+        has(p.stderr, want, args)
+
+
 def test_inspect(k):
     cid = k.run("-d", "--name", "in", "-e", "A=1", "--memory", "64m", "--", "sleep", "1000").stdout.strip()
     c = k.inspect("in")
@@ -144,7 +159,8 @@ def test_python_docker(k):
         eq(c.containers.run(k.busybox(), ["echo", "hi"], remove=True, network_mode="none"), b"hi\n")
         ct = c.containers.run("busybox", ["sh", "-c", "echo out; echo err >&2; sleep 1000"], detach=True, network_mode="none", name="py")
         eventually("logs", lambda: ct.logs() == b"out\nerr\n")
-        code, out = ct.exec_run(["sh", "-c", "echo x; exit 5"])
+        # docker-py reads ahead: what comes together with the head of the answer is lost to it, so the program takes its time.
+        code, out = ct.exec_run(["sh", "-c", "sleep 0.3; echo x; exit 5"])
         eq((code, out), (5, b"x\n"))
         eq([x.name for x in c.containers.list()], ["py"])
         ct.stop(timeout=0)

@@ -240,7 +240,7 @@ def import_tar(k, data, *args):
 def test_import_gives_an_image_of_one_layer(k):
     layer = harness.busybox_layer()
     image = import_tar(k, layer, "-c", 'CMD ["cat", "/www/index.html"]', "-c", "ENV A=1 B='x y'", "-c", "LABEL who=me",
-                       "-c", "EXPOSE 80", "-c", "WORKDIR /www", "-c", "USER 0", "-c", "STOPSIGNAL SIGINT", "imp:1")
+                       "-c", "EXPOSE 80", "-c", "WORKDIR /www", "-c", "USER 0", "-c", "STOPSIGNAL SIGINT", "-c", "ONBUILD RUN make  x", "imp:1")
     got = k.api_json("GET", "/images/imp:1/json", want=200)
     eq(got["Id"], image)
     eq(got["RootFS"], {"Type": "layers", "Layers": ["sha256:" + sha256(layer)]})
@@ -249,6 +249,7 @@ def test_import_gives_an_image_of_one_layer(k):
     eq(got["Config"]["Env"], ["A=1", "B=x y"])
     eq(got["Config"]["Labels"], {"who": "me"})
     eq(got["Config"]["WorkingDir"], "/www")
+    eq(got["Config"]["OnBuild"], ["RUN make  x"])
     (step,) = k.api_json("GET", "/images/imp:1/history", want=200)
     eq(step["Comment"], "Imported from -")
     eq(k.docker("run", "--rm", "--network", "none", "imp:1").stdout, "hello from kiln\n")
@@ -266,6 +267,14 @@ def test_import_of_packed_tars(k):
         eq(got["Comment"], "mine")
         eq(sha256(data) in blobs_of(save(k, f"imp:packed{n}")), True, "the blob is what came")
         eq(k.docker("run", "--rm", "--network", "none", f"imp:packed{n}", "echo", "ok").stdout, "ok\n")
+
+
+def test_import_takes_this_machines_platform(k):
+    layer = tar_bytes([("f", b"x")])
+    for platform in ("linux", "linux/amd64", "amd64"):
+        image = import_tar(k, layer, "--platform", platform, "imp:platform")
+        got = k.api_json("GET", f"/images/{image}/json", want=200)
+        eq((got["Os"], got["Architecture"]), ("linux", "amd64"))
 
 
 def test_import_from_stdin_without_a_name(k):
@@ -300,7 +309,7 @@ def test_import_refuses_by_name(own):
     refused("fromSrc=-&platform=linux/s390x", 501, "platform")
     refused("fromSrc=-&repo=bad:1", 400, "", b"this is no tar" * 100)
     eq(own.docker("images", "-aq").stdout, "")
-    eventually("nothing is left", lambda: not any(os.listdir(f"{own.data_root}/{d}") for d in ("tmp", "layers", "blobs/sha256")))
+    eventually("nothing is left", lambda: not any(own.stored(d) for d in ("tmp", "layers", "blobs/sha256")))
 
 
 def test_import_that_is_cut_off_leaves_nothing(own):
@@ -309,7 +318,7 @@ def test_import_that_is_cut_off_leaves_nothing(own):
     sock.sendall(b"POST /images/create?fromSrc=-&repo=cut:1 HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" + harness.busybox_layer()[:4096])
     sock.close()
     eq(own.api("GET", "/_ping")[0], 200)
-    eventually("nothing is left", lambda: not any(os.listdir(f"{own.data_root}/{d}") for d in ("tmp", "layers", "blobs/sha256")))
+    eventually("nothing is left", lambda: not any(own.stored(d) for d in ("tmp", "layers", "blobs/sha256")))
     eq(own.docker("images", "-aq").stdout, "")
 
 

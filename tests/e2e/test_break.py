@@ -3,11 +3,13 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import harness
 from harness import Failed, eq, eventually, has
@@ -72,6 +74,26 @@ def test_log_is_whole_with_a_client_that_does_not_read(k):
     s.close()
     if last < n - 1:
         raise Failed(f"lines 0 to {n - 1} were written, the log ends with {last}")
+
+
+def test_client_that_stands_still_is_dropped(k):
+    """Its time is up also when nothing else happens: the program, which waits for it, goes on then."""
+    cid = create(k, ["seq", "1", "1000000"])
+    s, _, _ = k.hijack(f"/containers/{cid}/attach?stream=1&stdout=1")
+    start(k, cid)
+    eventually("the program went on without its client", lambda: not k.state(cid)["Running"], timeout=90)
+    eq(k.docker("logs", "--tail", "1", cid).stdout, "1000000\n")
+    s.close()
+
+
+def test_a_monitor_keeps_nothing_of_a_container_that_is_shared(k):
+    """The first process fetches /dev/shm of the other one: what it opens and closes for that is no business of its monitor's descriptors."""
+    cid = create(k, ["sleep", "1000"], {"IpcMode": "shareable"})
+    start(k, cid)
+    other = create(k, ["sleep", "1000"], {"IpcMode": f"container:{cid}"})
+    start(k, other)
+    plain, shared = monitor_of(k, cid), monitor_of(k, other)
+    eventually("they have settled, and have as many", lambda: n_fds(plain) == n_fds(shared))
 
 
 def test_exec_start_is_answered_when_its_container_goes(own):
@@ -274,11 +296,11 @@ def test_a_lost_store_costs_no_container(own):
 def test_loading_again_brings_back_a_lost_layer(k):
     cid = create(k, ["true"])
     layers = k.data_root + "/layers"
-    name = os.listdir(layers)[0]
+    name = k.stored("layers")[0]
     os.rename(f"{layers}/{name}", f"{k.dir}/lost")
     eq(k.api("POST", f"/containers/{cid}/start")[0], 500)
     k.load(harness.busybox_archive())
-    eq(os.listdir(layers), [name])
+    eq(k.stored("layers"), [name])
     start(k, cid)
 
 
@@ -308,22 +330,38 @@ def test_exec_shows_the_container_nothing_of_the_host(k):
         raise harness.Skip("strace is not installed")
     cid = create(k, ["sleep", "1000"], {"CapAdd": ["SYS_PTRACE"]})
     start(k, cid)
-    init = k.state(cid)["Pid"]
+    known = {k.state(cid)["Pid"]}
     # it stands still at its first step inside
-    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=keyctl", "-e",
-                               "inject=keyctl:signal=SIGSTOP:when=1", "-p", str(k.launcher_pid())], stderr=subprocess.DEVNULL)
+    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=setsid", "-e",
+                               "inject=setsid:signal=SIGSTOP:when=1",
+                               *[a for p in harness.starters_of(k.launcher_pid()) for a in ("-p", str(p))]], stderr=subprocess.DEVNULL)
     try:
         time.sleep(1)
         for tty in (False, True):
             xid = k.api_json("POST", f"/containers/{cid}/exec", {"Cmd": ["true"], "Tty": tty}, want=201)["Id"]
             answer = threading.Thread(target=k.api, args=("POST", f"/exec/{xid}/start", {"Detach": True}))
             answer.start()
-            pid = eventually("it stands still inside", lambda: [p for p in of_container(cid) if p != init and is_stopped_inside(p)])[0]
+            pid = eventually("it stands still inside", lambda: [p for p in of_container(cid) if p not in known and is_stopped_inside(p)])[0]
+            known.add(pid)
             links = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
             bad = [link for link in links if k.dir in link or "cgroup" in link]
             eq(bad, [], f"open in an exec, tty {tty}")
-            os.kill(pid, signal.SIGCONT)
-            answer.join()
+            while answer.is_alive():   # one that comes before the stop is lost
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+                answer.join(0.1)
     finally:
         tracer.send_signal(signal.SIGINT)
         tracer.wait()
+
+
+def test_hostile_expression(k):
+    """A name's expression may cost neither time nor memory: nested repetitions multiply."""
+    k.run("-d", "--name", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "--", "sleep", "1000")
+    for hostile in ("((((a{1,255}){1,255}){1,255}){1,255}){1,255}", "b" + "+" * 200, "(((((((a+)+)+)+)+)+)+)+b", r"(a*)*\1\1\1b"):
+        query = urllib.parse.quote(json.dumps({"name": [hostile]}))
+        eq(k.api("GET", f"/containers/json?filters={query}", timeout=10)[0], 200, hostile)
+    with open(f"/proc/{k.proc.pid}/status") as f:
+        peak = int(re.search(r"VmHWM:\s+(\d+)", f.read())[1])
+    if peak > 100_000 * (10 if harness.IS_SANITIZED else 1):
+        raise Failed(f"kilnd needed {peak} kB")

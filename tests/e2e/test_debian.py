@@ -1,48 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole distribution: Debian by debootstrap, as an image."""
-import fcntl
 import os
-import shutil
-import signal
 import stat
-import subprocess
 import tarfile
 import tempfile
 
-import harness
-from harness import Failed, Skip, docker_archive, eq, has, image_config, sha256
-
-CACHE = os.path.join(harness.ROOT, "build", "e2e")
-DEBS = os.path.join(harness.ROOT, "build", "vm", "debs")
-
-
-def debian_layer():
-    """The root file system as a tar, made once; debootstrap brings it from Debian's mirror."""
-    if not shutil.which("debootstrap"):
-        raise Skip("debootstrap is not installed")
-    os.makedirs(CACHE, exist_ok=True)
-    os.makedirs(DEBS, exist_ok=True)
-    path = CACHE + "/debian.tar"
-    with open(CACHE + "/lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(path):
-            with tempfile.TemporaryDirectory(dir=CACHE) as d:
-                root = d + "/root"
-                p = subprocess.run(["debootstrap", "--variant=minbase", "--cache-dir=" + DEBS, "bookworm", root], capture_output=True, text=True)
-                if p.returncode:
-                    raise Failed("debootstrap: " + p.stdout[-800:] + p.stderr[-800:])
-                for sub in ("var/cache/apt/archives", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale"):
-                    shutil.rmtree(f"{root}/{sub}", ignore_errors=True)
-                subprocess.run(["tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--format=pax", "-C", root, "-cf", path + ".new", "."], check=True)
-            os.rename(path + ".new", path)
-    with open(path, "rb") as f:
-        return f.read()
-
+from harness import Failed, docker_archive, eq, has, image_config, sha256
+from test_exact import real_layers
 
 def test_debian_image(own):
-    signal.alarm(600)   # the first run brings the packages
-    layer = debian_layer()
-    signal.alarm(150 * (3 if harness.IS_SANITIZED else 1))
+    with open(real_layers()[0], "rb") as f:
+        layer = f.read()
     k = own.start()
     k.load(docker_archive([(["debian:12"], image_config([layer], {"Cmd": ["bash"], "Env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}), [layer])]))
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """HEALTHCHECK, --health-*, what is done about the unhealthy, and /kiln/v1/health."""
 import json
+import os
+import signal
 import time
 
 import harness
@@ -125,3 +127,21 @@ def test_kiln_health_503_with_reasons(k):
     eq(h["warm"], False)
     has(h["reasons"][0], "ill")
     has(h["reasons"][0], "unhealthy")
+
+
+def test_health_checks_do_not_pile_up(own):
+    """A check whose monitor stands still counts as failed each time, but no other is begun beside it."""
+    k = own.start()
+    k.run("-d", "--name", "piled", "--health-cmd", "sleep 1000", "--health-interval", "500ms", "--health-timeout", "1s",
+          "--health-retries", "2", "--", "sleep", "1000")
+    launcher = k.launcher_pid()
+    main = set(harness.children_of(launcher))
+    probe = eventually("a check", lambda: set(harness.children_of(launcher)) - main).pop()
+    os.kill(probe, signal.SIGSTOP)
+    try:
+        eventually("unhealthy", lambda: k.state("piled")["Health"]["Status"] == "unhealthy", timeout=20)
+        eventually("more of them", lambda: k.state("piled")["Health"]["FailingStreak"] >= 4)
+        eq(set(harness.children_of(launcher)) - main, {probe})
+    finally:
+        os.kill(probe, signal.SIGCONT)
+    eventually("another check", lambda: set(harness.children_of(launcher)) - main - {probe})

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import tarfile
 import tempfile
+import urllib.parse
 
 import harness
 from harness import Failed, Skip, docker_archive, eq, eventually, has, image_config, sha256, tar_bytes
@@ -61,6 +62,18 @@ def skopeo(*args):
     p = subprocess.run(["skopeo", "--insecure-policy", *args], capture_output=True, text=True)
     if p.returncode:
         raise Failed(f"skopeo {args}: {p.stderr}")
+
+
+def test_load_of_a_name_that_means_an_id(k):
+    """A tag "sha256:<digits>" would be found before the image that has that ID."""
+    k.busybox()
+    victim = k.inspect(k.run("-d", "--", "true").stdout.strip())["Image"]
+    layer = harness.busybox_layer()
+    evil = harness.docker_archive([([victim[:19]], harness.image_config([layer], {"Cmd": ["echo", "evil"]}), [layer])])
+    status, _, body = k.api("POST", "/images/load", evil, {"Content-Type": "application/x-tar"})
+    has(body.decode(), "refusing to create an ambiguous tag using digest algorithm as name", status)
+    eq(k.api_json("GET", f"/images/{victim[:19]}/json", want=200)["Id"], victim)
+    has(k.docker("tag", "busybox", victim[:19], check=False).stderr, "ambiguous tag")
 
 
 def load_file(k, path):
@@ -241,6 +254,26 @@ def test_load_wrong_blob_digest_is_refused(k):
     k.docker("rmi", "oci:1")
 
 
+def test_layer_that_is_there_does_not_vouch_for_a_blob(k):
+    """Of a layer that is there no byte is looked at: then no byte is taken either."""
+    layer = tar_bytes([("f", b"right")])
+    config, manifest, index = oci_parts(layer)
+    good = [(sha256(config), config), (sha256(manifest), manifest), (sha256(layer), layer)]
+    bad = [*good[:2], (good[2][0], layer[:-1] + b" ")]
+    path = f"{k.data_root}/blobs/sha256/{good[2][0]}"
+    k.load(oci_archive(good, index))
+    k.load(oci_archive(bad, index))
+    with open(path, "rb") as f:
+        eq(sha256(f.read()), good[2][0])
+    os.unlink(path)
+    p = k.docker("load", input=oci_archive(bad, index), check=False)
+    eq((p.returncode, os.path.exists(path)), (1, False))
+    has(p.stderr.decode(), f"'blobs/sha256/{good[2][0]}' has the digest sha256:{sha256(bad[2][1])}")
+    k.load(oci_archive(good, index))
+    eq(os.path.exists(path), True)
+    k.docker("rmi", "oci:1")
+
+
 def test_ambiguous_document_is_refused(k):
     layer = tar_bytes([("f", b"x")])
     config, manifest, index = oci_parts(layer)
@@ -416,9 +449,10 @@ def test_unpack_whiteouts(k):
     small_image(k, "wh:1", base, lower, upper)
     out = k.docker("run", "--rm", "--network", "none", "wh:1", "sh", "-c", "ls /dir; ls /opq; ls -d /gone /sub 2>/dev/null; true").stdout
     eq(out.split(), ["keep", "c"])
-    s = os.lstat(layer_dir(k, upper) + "/gone")
+    top = k.layer_dirs("wh:1")[2]
+    s = os.lstat(top + "/gone")
     eq((stat.S_ISCHR(s.st_mode), s.st_rdev), (True, 0))
-    eq(os.getxattr(layer_dir(k, upper) + "/opq", "trusted.overlay.opaque"), b"y")
+    eq(os.getxattr(top + "/opq", "trusted.overlay.opaque"), b"y")
 
 
 def test_a_file_replaces_a_directory_and_back(k):
@@ -475,6 +509,23 @@ def test_images_lists_what_was_loaded(k):
         has(i, field)
     eq(k.docker("images", "-q", "--filter", "reference=list*").stdout.strip(), i["Id"][7:19])
     has(k.api_json("GET", "/v1.41/images/json", want=200)[0], "VirtualSize")
+
+
+def test_images_of_one_name(k):
+    """The filter by reference is for digests, too: an image's other names are not shown."""
+    layer = tar_bytes([("f", b"two names")])
+    config, manifest, index = oci_parts(layer)
+    k.load(oci_archive([(sha256(config), config), (sha256(manifest), manifest), (sha256(layer), layer)], index))
+    k.docker("tag", "oci:1", "other:2")
+    digest = "sha256:" + sha256(manifest)
+    for pattern, tags, digests in (("other", ["other:2"], ["other@" + digest]), ("oci:1", ["oci:1"], []), ("ot*:2", ["other:2"], []),
+                                   ("oci@" + digest, [], ["oci@" + digest]), ("o[ct]*", ["oci:1", "other:2"], ["oci@" + digest, "other@" + digest])):
+        rows = k.api_json("GET", "/images/json?filters=" + urllib.parse.quote(json.dumps({"reference": [pattern]})), want=200)
+        eq([(r["RepoTags"], r["RepoDigests"]) for r in rows], [(tags, digests)], pattern)
+    eq(k.docker("images", "--format", "{{.Repository}}:{{.Tag}}", "other").stdout, "other:2\n")
+    i = k.api_json("GET", "/images/oci:1/json", want=200)
+    eq((i["RepoTags"], i["RepoDigests"]), (["oci:1", "other:2"], ["oci@" + digest, "other@" + digest]))
+    k.docker("rmi", "oci:1", "other:2")
 
 
 def test_image_inspect(k):

@@ -174,7 +174,7 @@ def test_budget_create_start(own):
     """Counts of create + start on a warm daemon: execs, fsyncs, pids in cgroup files, libseccomp builds, calls in all."""
     k = own.start()
     k.run("--rm", "--", "true")     # the filter is compiled and cached, the launcher is up
-    pids = [k.proc.pid, launcher(k)]
+    pids = [k.proc.pid, *harness.starters_of(launcher(k))]
     out = k.dir + "/strace"
     tracer = subprocess.Popen(["strace", "-f", "-o", out, "-e", "trace=execve,execveat,fsync,fdatasync,sync,syncfs,write,clone,clone3,fork,vfork,openat",
                                *[a for p in pids for a in ("-p", str(p))]], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -208,7 +208,8 @@ def test_budget_total_calls(own):
     k = own.start()
     k.run("--rm", "--", "true")
     out = k.dir + "/strace-c"
-    tracer = subprocess.Popen(["strace", "-c", "-f", "-o", out, "-p", str(k.proc.pid), "-p", str(launcher(k))],
+    tracer = subprocess.Popen(["strace", "-c", "-f", "-o", out,
+                               *[a for p in (k.proc.pid, *harness.starters_of(launcher(k))) for a in ("-p", str(p))]],
                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     time.sleep(1.5)
     cid = k.api_json("POST", "/containers/create", {"Image": "busybox", "Cmd": ["/bin/sleep", "1000"],

@@ -90,6 +90,9 @@ def test_option_oom_score_adj(k):
     eq(sh(k, "--oom-score-adj", "321", cmd="cat /proc/self/oom_score_adj"), "321\n")
     eq(host_config(k, create(k, OomScoreAdj=-5)["Id"])["OomScoreAdj"], -5)
     refused(k, "--oom-score-adj", "1001", why="range for oom score adj is [-1000, 1000]")
+    # An exec, too: not the launcher's own score, whatever its unit gives it.
+    k.run("-d", "--name", "scored", "--oom-score-adj", "300", "--", "sleep", "1000")
+    eq(k.docker("exec", "scored", "cat", "/proc/self/oom_score_adj").stdout, "300\n")
 
 
 def test_option_annotation(k):
@@ -194,7 +197,6 @@ def test_option_mount_bind(k):
         has(p.stderr, "Read-only file system")
         cid = create(k, Mounts=[{"Type": "bind", "Source": d, "Target": "/m", "ReadOnly": True, "BindOptions": {"Propagation": "rslave"}}])["Id"]
         eq(k.inspect(cid)["Mounts"], [{"Type": "bind", "Source": d, "Destination": "/m", "Mode": "", "RW": False, "Propagation": "rslave"}])
-        k.docker("start", cid)
         refused(k, "--mount", f"type=bind,src={d}/missing,dst=/m", why=f'invalid mount config for type "bind": bind source path does not exist: {d}/missing')
         eq(create(k, want=400, Mounts=[{"Type": "bind", "Source": d + "/no", "Target": "/m"}])["message"],
            f'invalid mount config for type "bind": bind source path does not exist: {d}/no')

@@ -1,60 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """`kiln-runtime run`: the second front of launch(), with bundles as other runtimes take them."""
-import json
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
 
+import bundles
 import harness
 from harness import Failed, cgroup_dirs, eq, eventually, has
 
 RUNTIME = os.path.join(harness.BUILD, "kiln-runtime")
-CAPS = ["CAP_CHOWN", "CAP_KILL", "CAP_SETUID", "CAP_SETGID", "CAP_NET_BIND_SERVICE"]
-PLAIN = ["nosuid", "noexec", "nodev"]
 
 
-class Bundle:
+class Bundle(bundles.Bundle):
     def __init__(self, k):
-        self.k = k
-        self.dir = tempfile.mkdtemp(prefix="bundle-", dir=k.dir)
-        self.id = os.path.basename(self.dir)
-        self.cgroup = f"{k.cgroup_parent}/{self.id}"
-        root = os.path.join(self.dir, "rootfs")
-        for d in ("bin", "etc", "tmp"):
-            os.makedirs(os.path.join(root, d))
-        shutil.copy(harness.BUSYBOX, os.path.join(root, "bin/busybox"))
-        for applet in ("sh", "cat", "id", "sleep", "touch", "grep", "mknod", "head", "kill", "true", "ls", "pwd"):
-            os.symlink("busybox", os.path.join(root, "bin", applet))
-        with open(os.path.join(root, "etc/passwd"), "w") as f:
-            f.write("root:x:0:0:root:/root:/bin/sh\n")
-        self.config = {
-            "ociVersion": "1.2.0",
-            "root": {"path": "rootfs"},
-            "process": {"args": ["true"], "cwd": "/", "env": ["PATH=/bin"],
-                        "capabilities": {s: CAPS for s in ("bounding", "effective", "permitted")}},
-            "hostname": "bundle",
-            "mounts": [
-                {"destination": "/proc", "type": "proc", "source": "proc", "options": PLAIN},
-                {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755", "size=64k"]},
-                {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
-                 "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]},
-                {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": PLAIN + ["ro"]},
-                {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": PLAIN + ["ro"]}],
-            "linux": {"cgroupsPath": self.cgroup,
-                      "resources": {"devices": [{"allow": False, "access": "rwm"}]},
-                      "namespaces": [{"type": t} for t in ("pid", "network", "ipc", "uts", "mount", "cgroup")],
-                      "maskedPaths": ["/proc/kcore", "/sys/firmware"], "readonlyPaths": ["/proc/sys"]},
-        }
-
-    def write(self):
-        with open(os.path.join(self.dir, "config.json"), "w") as f:
-            json.dump(self.config, f)
+        super().__init__(k.dir, k.cgroup_parent)
+        self.root = os.path.join(k.dir, "runtime-root")
 
     def popen(self, **kw):
         self.write()
-        return subprocess.Popen([RUNTIME, "run", "--bundle", self.dir, self.id], text=True,
+        return subprocess.Popen([RUNTIME, "--root", self.root, "--log", "/dev/null", "run", "--bundle", self.dir, self.id], text=True,
                                 stdin=kw.pop("stdin", subprocess.DEVNULL), stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
 
     def run(self, *args, code=0):
@@ -65,6 +30,7 @@ class Bundle:
         out, err = p.communicate(timeout=60)
         eq(p.returncode, code, out + err)
         eq(cgroup_dirs(self.cgroup), [], "control groups that are left")
+        eq(os.listdir(self.root) if os.path.isdir(self.root) else [], [], "state that is left")
         return out + err
 
 
@@ -92,32 +58,27 @@ def test_runtime_run_passes_signals_on(k):
 
 def test_runtime_run_tells_what_cannot_be_executed(k):
     b = Bundle(k)
-    has(b.run("nosuch", code=127), 'exec: "nosuch": executable file not found in $PATH')
-    has(b.run("/nosuch", code=127), 'exec: "/nosuch": stat /nosuch: no such file or directory')
-    has(b.run("/etc/passwd", code=126), 'exec: "/etc/passwd": permission denied')
-    has(b.run("/etc", code=126), 'exec: "/etc": is a directory')
+    has(b.run("nosuch", code=1), 'exec: "nosuch": executable file not found in $PATH')
+    has(b.run("/nosuch", code=1), 'exec: "/nosuch": stat /nosuch: no such file or directory')
+    has(b.run("/etc/passwd", code=1), 'exec: "/etc/passwd": permission denied')
+    has(b.run("/etc", code=1), 'exec: "/etc": is a directory')
 
 
 def test_runtime_run_refuses_by_name(k):
-    b = Bundle(k)
-    b.config["process"]["terminal"] = True
-    has(b.run(code=125), "process.terminal")
-    b = Bundle(k)
-    b.config["hooks"] = {"prestart": [{"path": "/bin/true"}]}
-    has(b.run(code=125), "hooks")
-    b = Bundle(k)
-    b.config["linux"]["resources"]["blockIO"] = {"weight": 10}
-    has(b.run(code=125), "blockIO")
-    for command in ("create", "exec", "nonsense"):
+    for name, value in (("intelRdt", {"closID": "x"}), ("netDevices", {"eth0": {}})):
+        b = Bundle(k)
+        b.config["linux"][name] = value
+        has(b.run(code=1), name)
+    for command in ("checkpoint", "restore", "nonsense"):
         p = subprocess.run([RUNTIME, command], capture_output=True, text=True, timeout=60)
-        eq(p.returncode, 125)
+        eq(p.returncode, 1)
         has(p.stderr, command)
 
 
 def test_runtime_a_value_that_the_kernel_refuses_is_named(k):
     b = Bundle(k)
     b.config["linux"]["resources"]["cpu"] = {"cpus": "7777"}
-    has(b.run(code=125), "cpuset.cpus to '7777'")
+    has(b.run(code=1), "cpuset.cpus to '7777'")
 
 
 def test_runtime_devices_are_denied(k):
@@ -139,16 +100,16 @@ def test_runtime_links_of_the_image_stay_inside(k):
     eq(os.listdir(victim), [])
     b = Bundle(k)
     os.symlink("/tmp/fake", os.path.join(b.dir, "rootfs/proc"))
-    has(b.run(code=125), "it must be an ordinary directory")
+    has(b.run(code=1), "it must be an ordinary directory")
 
 
 def test_runtime_mounts_that_do_not_fit_are_told(k):
     b = Bundle(k)
     b.config["mounts"].append({"destination": "/etc/passwd", "type": "bind", "source": "/tmp", "options": ["bind"]})
-    has(b.run(code=127), "Are you trying to mount a directory onto a file")
+    has(b.run(code=1), "Are you trying to mount a directory onto a file")
     b = Bundle(k)
     b.config["mounts"].append({"destination": "/x", "type": "tmpfs", "source": "tmpfs", "options": ["size=plenty"]})
-    has(b.run(code=125), "Bad value for 'size'")
+    has(b.run(code=1), "Bad value for 'size'")
 
 
 def test_runtime_runs_from_a_copy(k):
@@ -170,3 +131,74 @@ def test_runtime_runs_from_a_copy(k):
     p.send_signal(signal.SIGTERM)
     p.communicate(timeout=60)
     eq(p.returncode, 0)
+
+
+def test_runtime_joins_namespaces_by_path(k):
+    """The network, IPC, UTS and pid namespace of somebody else; a fresh one for each that has no path."""
+    holder = subprocess.Popen(["unshare", "-fpniu", "--kill-child", "sh", "-c", "hostname held; echo $$; exec sleep 100"],
+                              stdout=subprocess.PIPE, text=True)
+    try:
+        eq(holder.stdout.readline(), "1\n")
+        pid = harness.children_of(holder.pid)[0]
+        for kinds in (("network", "ipc", "uts", "pid"), ("pid",), ("ipc",)):
+            b = Bundle(k)
+            del b.config["hostname"]
+            files = {"network": "net"}
+            b.config["linux"]["namespaces"] = [
+                {"type": t, "path": f"/proc/{pid}/ns/{files.get(t, t)}"} if t in kinds else {"type": t}
+                for t in ("pid", "network", "ipc", "uts", "mount", "cgroup")]
+            out = b.run("sh", "-c", "for n in net ipc uts pid; do ls -l /proc/self/ns/$n | grep -o '[a-z]*:.*'; done; echo pid $$; cat /proc/1/comm")
+            for kind in ("network", "ipc", "uts", "pid"):
+                same = os.readlink(f"/proc/{pid}/ns/{files.get(kind, kind)}")
+                eq(same in out, kind in kinds, f"{kind} with {kinds}: {out}")
+            if "pid" in kinds:   # it is not the first there, and its /proc shows who is
+                has(out, "\nsleep\n")
+                eq("\npid 1\n" in out, False, out)
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+def test_runtime_shares_what_has_no_namespace(k):
+    b = Bundle(k)
+    del b.config["hostname"]
+    b.config["linux"]["namespaces"] = [{"type": "mount"}]
+    b.config["mounts"] = [m for m in b.config["mounts"] if m["destination"] != "/sys"]
+    out = b.run("sh", "-c", "for n in net ipc uts pid cgroup; do ls -l /proc/self/ns/$n | grep -o '[a-z]*:.*'; done; cat /proc/self/cgroup; "
+                            "ls /sys/fs/cgroup /sys/fs/cgroup/memory; touch /sys/fs/cgroup/x; true")
+    for n in ("net", "ipc", "uts", "pid", "cgroup"):
+        has(out, os.readlink(f"/proc/self/ns/{n}"))
+    has(out, b.cgroup)
+    has(out, "Read-only file system")
+    if "memory.limit_in_bytes" in out:   # v1: no more than its own group is there to be seen
+        eq("kiln" in out.split("memory.limit_in_bytes")[0].split("/sys/fs/cgroup/memory:")[1], False, out)
+
+
+def test_runtime_what_is_no_namespace_is_not_joined(k):
+    b = Bundle(k)
+    for path, words in (("/etc/passwd", "'/etc/passwd' is no namespace"), (f"/proc/{os.getpid()}/ns/mnt", "is a namespace of type mount"),
+                        ("/nosuch", "no such file or directory"), ("fd:0", "names no descriptor"), ("fd:7", "names no descriptor")):
+        b.config["linux"]["namespaces"] = [{"type": "mount"}, {"type": "uts"}, {"type": "ipc", "path": path}]
+        has(b.run(code=1), words)
+    # what belongs to who shares it stays as it is
+    b.config["linux"]["namespaces"] = [{"type": "mount"}, {"type": "uts"}, {"type": "ipc", "path": f"/proc/{os.getpid()}/ns/ipc"}]
+    b.config["linux"]["sysctl"] = {"kernel.msgmax": "65536"}
+    has(b.run(code=1), "shares")
+    b.config["linux"]["sysctl"] = {}
+    b.config["linux"]["namespaces"] = [{"type": "mount"}, {"type": "uts", "path": f"/proc/{os.getpid()}/ns/uts"}]
+    has(b.run(code=1), "hostname: needs a uts namespace")
+
+
+def test_runtime_pid_namespace_that_has_ended(k):
+    """It is kept by a bind of its file, but takes no more processes."""
+    name = os.path.join(k.dir, "pidns")
+    open(name, "w").close()
+    b = Bundle(k)
+    b.config["linux"]["namespaces"] = [{"type": "mount"}, {"type": "uts"}, {"type": "pid", "path": name}]
+    b.write()
+    script = f"unshare --pid={name} -f true && exec {RUNTIME} run --bundle {b.dir} {b.id}"
+    p = subprocess.run(["unshare", "-m", "--propagation", "private", "sh", "-c", script], capture_output=True, text=True, timeout=60)
+    eq(p.returncode, 1, p.stdout + p.stderr)
+    has(p.stderr, "pid namespace")
+    has(p.stderr, "has ended")
+    eq(cgroup_dirs(b.cgroup), [])

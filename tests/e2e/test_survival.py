@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 of everything: kilnd, monitors, the launcher; a reboot; operations cut off anywhere."""
+import contextlib
 import os
 import random
 import shutil
@@ -179,14 +180,6 @@ def test_launcher_outlives_kilnd(own):
     k.start()
 
 
-def test_sigterm_leaves_containers_running(own):
-    k = own.start()
-    k.run("-d", "--name", "lr", "--", "sleep", "1000")
-    pid = k.state("lr")["Pid"]
-    k.restart()
-    eq(k.state("lr")["Pid"], pid)
-
-
 def test_reboot(own):
     """What a reboot leaves: the data root, and nothing else."""
     k = own.start()
@@ -278,7 +271,7 @@ def test_load_cut_off(own):
             images = k.api_json("GET", "/images/json", want=200)
             eq(os.listdir(k.data_root + "/tmp"), [])
             if not images:
-                eq((os.listdir(k.data_root + "/layers"), os.listdir(k.data_root + "/blobs/sha256")), ([], []))
+                eq((k.stored("layers"), k.stored("blobs/sha256")), ([], []))
         k.docker("load", "-i", f.name)
     k.docker("run", "--rm", "--network", "none", "cut:1", "true")
 
@@ -308,3 +301,133 @@ def test_kill_kilnd_during_exec(own):
     k.start()
     eq(b"".join(d for _, d in frames(harness.read_all(s, rest, 30))), b"a\nb\n")
     eventually("nothing left of the exec", lambda: not os.listdir(k.exec_root + "/x"))
+
+
+def test_kilnd_serves_while_a_monitor_stands_still(own):
+    """It is asked for its status, but not waited for; what it tells later counts."""
+    k = own.start()
+    k.run("-d", "--name", "s1", "--", "sh", "-c", "trap 'exit 6' TERM; while :; do sleep 0.1; done")
+    k.run("-d", "--name", "s2", "--", "sleep", "1000")
+    pids = [k.state(name)["Pid"] for name in ("s1", "s2")]
+    mon = monitor_of(k, "s1")
+    k.kill9()
+    os.kill(mon, signal.SIGSTOP)
+    try:
+        begin = time.monotonic()
+        k.start()
+        eq([k.state(name)["Pid"] for name in ("s1", "s2")], pids)
+        took = time.monotonic() - begin
+        if took > 1.5:
+            raise Failed(f"served after {took:.1f} s")
+    finally:
+        os.kill(mon, signal.SIGCONT)
+    eventually("nobody is degraded", lambda: '"degraded":true' not in k.api("GET", "/kiln/v1/health")[2].decode())
+    k.docker("stop", "s1")
+    eq(k.state("s1")["ExitCode"], 6)
+
+
+def test_hung_launcher_is_replaced(own):
+    """It holds its socket and answers nothing: the next kilnd kills it after a while; containers run on."""
+    k = own.start()
+    k.run("-d", "--name", "on", "--", "sh", "-c", "trap 'exit 8' TERM; while :; do sleep 0.1; done")
+    pid, old = k.state("on")["Pid"], k.launcher_pid()
+    k.terminate()
+    os.kill(old, signal.SIGSTOP)
+    k.start()
+    eq(k.state("on")["Pid"], pid)
+    eq(k.run("--rm", "--", "echo", "new").stdout, "new\n")   # parked until there is another launcher
+    eq(harness.is_alive(old), False)
+    has(k.log_tail(100000), f"launcher {old} does not answer; killing it")
+    k.docker("stop", "on")
+    eq(k.state("on")["ExitCode"], 8)
+
+
+def test_removal_does_not_wait_for_a_launcher_for_ever(own):
+    """No launcher can be had any more: what is removed is gone all the same, and its group is left to a later one."""
+    runtime = own.dir + "/kiln-runtime"
+    shutil.copy(harness.BUILD + "/kiln-runtime", runtime)
+    own.extra_args = ["--runtime", runtime]
+    k = own.start()
+    k.run("-d", "--name", "r1", "--", "sleep", "1000")
+    os.rename(runtime, runtime + ".away")
+    os.kill(k.launcher_pid(), signal.SIGKILL)
+    eventually("it is noticed", lambda: '"launcher":false' in k.api("GET", "/kiln/v1/health")[2].decode().replace(" ", "")
+               or "the launcher is gone" in k.log_tail(100000))
+    begin = time.monotonic()
+    k.docker("rm", "-f", "r1")
+    took = time.monotonic() - begin
+    if took > 12:
+        raise Failed(f"the removal took {took:.1f} s")
+    eq(k.containers(), [])
+    os.rename(runtime + ".away", runtime)
+    eventually("its group is swept", lambda: not any(len(name) == 64 for d in harness.cgroup_dirs(k.cgroup_parent)
+                                                     for name in os.listdir(d)))
+    eq(k.run("--rm", "--", "echo", "again").stdout, "again\n")
+
+
+@contextlib.contextmanager
+def process_that_stays(k, cid):
+    """A process of nobody's in the container's memory group, which a frozen group elsewhere keeps from dying."""
+    freezer = "/sys/fs/cgroup/freezer" + k.cgroup_parent + "-hold"
+    group = "/sys/fs/cgroup/memory" + k.cgroup_parent + "/" + cid
+    if not os.path.isdir(os.path.dirname(os.path.dirname(freezer))) or not os.path.isdir(group):
+        raise harness.Skip("needs the freezer and memory hierarchies of cgroup v1")
+    os.mkdir(freezer)
+    p = subprocess.Popen(["sleep", "1000"])
+    try:
+        for path, text in ((freezer + "/tasks", str(p.pid)), (group + "/tasks", str(p.pid)), (freezer + "/freezer.state", "FROZEN")):
+            with open(path, "w") as f:
+                f.write(text)
+        yield p, lambda: thaw(freezer), group
+    finally:
+        thaw(freezer)
+        p.kill()
+        p.wait()
+        eventually("the freezer is empty", lambda: not open(freezer + "/tasks").read())
+        os.rmdir(freezer)
+
+
+def thaw(freezer):
+    with open(freezer + "/freezer.state", "w") as f:
+        f.write("THAWED")
+
+
+def test_launcher_waits_for_no_group(own):
+    """A process of a container's group does not end: the launcher serves others meanwhile, and comes back to it."""
+    k = own.start()
+    for name in ("g1", "g2", "g3"):
+        k.run("-d", "--name", name, "--", "sleep", "1000")
+    with process_that_stays(k, k.inspect("g1")["Id"]) as (p, let_go, group):
+        k.docker("kill", "g1")
+        begin = time.monotonic()
+        eq(k.run("--rm", "--", "echo", "served").stdout, "served\n")
+        eq(k.docker("exec", "g2", "echo", "too").stdout, "too\n")
+        k.docker("rm", "-f", "g3")
+        took = time.monotonic() - begin
+        if took > 2.5:
+            raise Failed(f"others waited {took:.1f} s")
+        eq(os.path.isdir(group), True, "the group is still there")
+        # It is started again: that run waits for the last one's group, and nobody else does.
+        client = k.popen("start", "g1", stdout=subprocess.DEVNULL)
+        time.sleep(0.5)
+        eq(k.run("--rm", "--", "echo", "served").stdout, "served\n")
+        let_go()
+        eq(client.wait(10), 0)
+        eq(p.wait(5), -signal.SIGKILL)
+        eq(k.state("g1")["Running"], True)
+        eq(os.path.isdir(group), True, "the new run's group")
+    k.docker("rm", "-f", "g1")
+    eventually("the group is gone", lambda: not os.path.isdir(group))
+
+
+def test_removal_behind_a_group_that_stays(own):
+    """The removal is answered, with a warning, and the group goes when its process does."""
+    k = own.start()
+    k.run("-d", "--name", "g1", "--", "sleep", "1000")
+    with process_that_stays(k, k.inspect("g1")["Id"]) as (_p, let_go, group):
+        os.kill(monitor_of(k, "g1"), signal.SIGKILL)
+        k.docker("rm", "-f", "g1", timeout=15)
+        eq(k.containers(), [])
+        eq(os.path.isdir(group), True, "the group is still there")
+        let_go()
+        eventually("the group is gone", lambda: not os.path.isdir(group))

@@ -9,11 +9,12 @@
 
 static char *layer[] = { (char *)"layer" };
 static const struct str_list lowers = { layer, 1 };
-static const struct bundle_host host = { "host", (UINT64_C(1) << 41) - 1, NULL, 0, NULL, 0 };
+static const struct bundle_host host = { .hostname = "host", .caps = (UINT64_C(1) << 41) - 1 };
 
 static void check_launch(const struct container_options *o, struct arena *a)
 {
-	const struct bundle_input in = { ID, o, &host, "/d", &lowers, "/d/c", "/kiln", "/d/log", "/s" };
+	const struct bundle_input in = { .id = ID, .options = o, .host = &host, .data_root = "/d", .lowers = &lowers, .container_dir = "/d/c",
+					.cgroup_parent = "/kiln", .log_path = "/d/log", .socket_path = "/s" };
 	AUTO_STRBUF struct strbuf text = {0};
 	struct launch_spec *spec;
 	struct err e = {0};
@@ -24,7 +25,7 @@ static void check_launch(const struct container_options *o, struct arena *a)
 		FUZZ_CHECK(strcmp(e.msg, "no command specified") == 0);
 		return;
 	}
-	FUZZ_CHECK(strstr(spec->cgroup_path, "..") == NULL && strlen(spec->cgroup_path) < 256);
+	FUZZ_CHECK(strstr(spec->cgroup_path, "/../") == NULL && strlen(spec->cgroup_path) < 256);
 	json_emit(&launch_spec_schema, spec, &text);
 	FUZZ_CHECK(json_decode(text.data, text.len, &launch_spec_schema, a, NULL, NULL, &back, &e) == 0);
 }
@@ -32,7 +33,7 @@ static void check_launch(const struct container_options *o, struct arena *a)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	AUTO_FREE char *text = fuzz_text(data, n);
-	const struct options_host machine = { .n_cpus = 4 };
+	const struct options_host machine = { .n_cpus = 4, .cgroup_parent = "/kiln" };
 	AUTO_ARENA struct arena *a = arena_new();
 	struct container_options *o;
 	struct bundle_bind bind;

@@ -23,5 +23,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	FUZZ_CHECK((path[0] == '/') == (clean[0] == '/'));
 	FUZZ_CHECK(clean[0] != '/' || !has_dotdot(clean));
 	FUZZ_CHECK(!path_is_name(path) || strchr(path, '/') == NULL);
+	FUZZ_CHECK(strstr(joined, clean) != NULL);
 	return 0;
 }

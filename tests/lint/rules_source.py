@@ -47,6 +47,7 @@ HOMES = {
     'igzip_lib.h': ['oci/'],
     'zlib.h': ['oci/'],
     'zstd.h': ['oci/'],
+    'systemd/': ['runtime/scope_bus.c'],
 }
 
 

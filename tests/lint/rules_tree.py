@@ -27,7 +27,7 @@ def tree(*endings):
     for folder, dirs, names in os.walk('.'):
         dirs[:] = sorted(d for d in dirs if d not in SKIP)
         for name in sorted(names):
-            if not endings or name.endswith(endings):
+            if name not in SKIP and (not endings or name.endswith(endings)):   # .git is a file in a worktree
                 yield os.path.relpath(os.path.join(folder, name), '.')
 
 
@@ -136,7 +136,41 @@ def no_machine_paths(_build, _nm):
                     yield f'{name}:{n}', f'a path of somebody\'s machine: {line.strip()[:60]}'
 
 
+def defences(build, _nm):
+    """base/defences.def, the code, and the attacks name the same; and nobody runs a program with switches."""
+    with open('base/defences.def', encoding='utf-8') as f:
+        rows = dict(re.findall(r'^X\((\w+),\s*"R\d+",\s*"(.*)"\)', f.read(), re.M))
+    pauses = {name for name, what in rows.items() if what.startswith('pause: ')}
+    used = {}
+    for path in tree('.c'):
+        with open(path, encoding='utf-8') as f:
+            for kind, name in re.findall(r'\bDEFENCE(_PAUSE)?\((\w+)', f.read()):
+                used.setdefault(name, set()).add(kind)
+                if name not in rows:
+                    yield path, f'{name} is not in base/defences.def'
+    attacks = set()
+    for path in glob.glob('tests/security/test_*.py'):
+        with open(path, encoding='utf-8') as f:
+            text = f.read()
+        for more, name in re.findall(r'^@attack\((.*)\)\ndef (test_\w+)', text, re.M):
+            if not re.match('"[A-Z_ ]+"', more) and not re.search(r'\bbecause="[^"]{20,}"', more):
+                yield path, f'{name} has neither a defence without which it succeeds, nor a reason why there is none'
+        attacks |= {name for names in re.findall(r'^@attack\((.*)\)$', text, re.M) for name in re.findall(r'\b[A-Z][A-Z_]+\b', names)}
+        attacks |= set(re.findall(r'"([A-Z]+)"', text)) & pauses
+    for name in rows:
+        if used.get(name) != ({'_PAUSE'} if name in pauses else {''}):
+            yield 'base/defences.def', f'{name} is not used' if name not in used else f'{name} is both a defence and a pause'
+        elif name not in attacks:
+            yield 'base/defences.def', f'{name} has no attack in tests/security/'
+    for program in ('kilnd', 'kiln-runtime', 'kiln'):
+        if os.path.exists(f'{build}/{program}'):
+            with open(f'{build}/{program}', 'rb') as f:
+                if re.search(rb'KILN_WEAK|defence_(?:is_up|pause)', f.read()):
+                    yield f'{build}/{program}', 'has the switches of build/weak/'
+
+
 TREE_RULES = {
+    'defences': defences,
     'daemon-symbols': daemon_symbols,
     'program-libraries': program_libraries,
     'hardening': hardening,

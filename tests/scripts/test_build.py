@@ -28,7 +28,7 @@ def test_configure_asks_pkg_config_for_each_library():
         with open(f'{tree}/log', encoding='utf-8') as f:
             asked = f.read()
     for lib in ('libseccomp libcap libarchive jansson libcgroup check libuv libcrypto libisal zlib libzstd '
-                'sqlite3').split():
+                'sqlite3 libsystemd').split():
         assert f'--exists {lib}' in asked, f'pkg-config was not asked for {lib}\n{asked}'
 
 
@@ -59,8 +59,8 @@ def test_make_runs_configure_when_needed():
 
 def test_makefile_is_not_recursive():
     lines = [l for l in read('Makefile').splitlines() if '$(MAKE)' in l or 'make -C' in l]
-    # Only the two targets that repeat whole suites on other binaries or with other settings.
-    assert all('SAN=' in l or 'KILN_LONG' in l for l in lines), '\n'.join(lines)
+    # Only the targets that run on other binaries or with other settings.
+    assert all('SAN=' in l or 'FAULTS=' in l or 'KILN_LONG' in l for l in lines), '\n'.join(lines)
 
 
 def test_make_builds_three_programs():
@@ -76,7 +76,44 @@ def test_install_honours_destdir_and_prefix():
                  if os.path.isfile(p)}
     assert {'opt/kiln/bin/kiln', 'opt/kiln/bin/kiln-runtime', 'opt/kiln/bin/kilnd'} <= found or \
         {'opt/kiln/bin/kiln', 'opt/kiln/bin/kiln-runtime', 'opt/kiln/sbin/kilnd'} <= found, found
-    assert all(p.startswith('opt/kiln/') for p in found), found
+    assert all(p.startswith(('opt/kiln/', 'lib/systemd/system/', 'usr/lib/')) for p in found), found
+
+
+def test_install_and_uninstall_of_units():
+    """Units name the program where it is installed, systemd finds nothing wrong in them, and nothing is left."""
+    with small_tree() as tree:
+        dest = f'{tree}/dest'
+        where = f'DESTDIR={dest} prefix=/opt/kiln systemdunitdir=/units sysusersdir=/sysusers'
+        code, out = sh(f'make install {where}', cwd=tree)
+        assert code == 0, out
+        for unit in ('kilnd.service', 'kiln-shutdown.service'):
+            text = read(f'{dest}/units/{unit}')
+            assert '/opt/kiln/bin/kilnd' in text and '@bindir@' not in text, text
+        assert 'g kiln' in read(f'{dest}/sysusers/kiln.conf')
+        if shutil.which('systemd-analyze'):
+            _, out = sh(f'systemd-analyze verify --man=no {dest}/units/*', cwd=tree)
+            wrong = [line for line in out.splitlines() if 'kiln' in line and 'is not executable' not in line]
+            assert not wrong, wrong
+        code, out = sh(f'make uninstall {where}', cwd=tree)
+        assert code == 0, out
+        left = [p for p in glob.glob(f'{dest}/**', recursive=True) if os.path.isfile(p)]
+        assert not left, left
+        code, out = sh(f'make install DESTDIR={tree}/none systemdunitdir=no sysusersdir=no', cwd=tree)
+        assert code == 0 and not glob.glob(f'{tree}/none/**/*.service', recursive=True), out
+
+
+def test_install_has_man_pages_and_completion():
+    with tempfile.TemporaryDirectory(prefix='kiln-install.') as dest:
+        where = f'DESTDIR={dest} prefix=/usr systemdunitdir=no sysusersdir=no'
+        code, out = sh(f'make install {where}')
+        assert code == 0, out
+        for path in ('man/man1/kiln.1', 'man/man1/kiln-run.1', 'man/man1/kiln-system-check.1', 'man/man8/kilnd.8', 'man/man5/kilnd.json.5',
+                     'bash-completion/completions/kiln', 'zsh/site-functions/_kiln'):
+            assert os.path.getsize(f'{dest}/usr/share/{path}') > 100, path
+        code, out = sh(f'make uninstall {where}')
+        assert code == 0, out
+        left = [p for p in glob.glob(f'{dest}/**', recursive=True) if os.path.isfile(p)]
+        assert not left, left
 
 
 def test_clean_leaves_the_sources():
@@ -102,7 +139,7 @@ def test_unit_tests_need_no_root():
     assert binaries, 'no unit tests were built; run make check'
     with tempfile.TemporaryDirectory(prefix='kiln-unit.') as tree:
         os.chmod(tree, 0o755)
-        for folder in ('tests/golden', 'contrib/seccomp'):
+        for folder in ('tests/golden', 'tests/fuzz/corpus/http', 'contrib/seccomp'):
             shutil.copytree(os.path.join(ROOT, folder), os.path.join(tree, folder))
         for binary in binaries:
             shutil.copy(binary, tree)

@@ -4,14 +4,15 @@ import fnmatch
 import glob
 import os
 import re
+import shutil
 import tempfile
 
-from tools import BUILD, ROOT, read, sh, write
+from tools import BUILD, ROOT, Skip, read, sh, write
 
 
 def test_documents_are_there():
     for name in ('README.md', 'HACKING.md', 'docs/architecture.md', 'docs/isolation.md', 'docs/errors.md',
-                 'docs/lifecycle.md', 'docs/dependencies.md'):
+                 'docs/lifecycle.md', 'docs/options.md', 'docs/dependencies.md'):
         assert os.path.getsize(os.path.join(ROOT, name)) > 500, f'{name} is empty'
     assert glob.glob(f'{ROOT}/docs/decisions/*.md'), 'no decisions'
 
@@ -52,8 +53,74 @@ def test_lifecycle_is_printed_from_the_table():
     printed('lifecycle')
 
 
+def test_options_are_printed_from_the_tables():
+    printed('options')
+
+
+def test_spec_coverage_is_printed_from_the_tables():
+    printed('spec-coverage')
+
+
 def test_errors_are_printed_from_the_table():
     printed('errors')
+
+
+def test_suites_of_the_bench_are_documented():
+    known = re.findall(r'"(\w+)": \(suite_', read('tests/bench/bench.py'))
+    rows = re.findall(r'^\| `(\w+)` \| [^|]{20,} \|', read('docs/performance.md'), re.M)
+    (helped,) = re.findall(r"^\t@echo 'bench .*SUITE=\"([^\"]+)\"'", read('Makefile'), re.M)
+    assert len(known) >= 11 and rows == known, f'docs/performance.md has {rows}, bench.py {known}'
+    assert helped.split() == known, f'make help has {helped}, bench.py {known}'
+
+
+def security_rows():
+    """The rows of docs/security.md that end with where they are shown: (cells, names of tests)."""
+    for line in read('docs/security.md').splitlines():
+        cells = [c.strip() for c in line.strip('|').split('|')]
+        if len(cells) > 2 and re.search(r'^R\d|^–$', cells[-2]):
+            yield cells, re.findall(r'`((?:security|e2e|unit|fuzz):[\w:]+)`', cells[-1])
+
+
+def test_security_names_its_attacks():
+    """Each row has tests that are there, or says why not; an attack names the CVEs of its rows, and is named by the page."""
+    code, out = sh('python3 -c "import sys; sys.path.insert(0, \'tests\'); import acceptance; print(*acceptance.names_in_tree())"')
+    assert code == 0, out
+    known, rows = set(out.split()), list(security_rows())
+    assert len(rows) > 70, len(rows)
+    text = {}
+    for path in glob.glob(f'{ROOT}/tests/security/test_*.py'):
+        text.update({name: doc for name, doc in re.findall(r'^def (test_\w+)\(\w+\):\n    """(.*?)"""', read(path), re.M | re.S)})
+    for cells, tests in rows:
+        assert tests or re.match('not here( yet)?: ', cells[-1]), f'{cells[0]}: neither a test nor a reason'
+        missing = [t for t in tests if t not in known]
+        assert not missing, f'{cells[0]}: there is no {missing}'
+        numbers = re.findall(r'CVE-\d+-\d+|GHSA-[\w-]+', cells[0])
+        attacks = [t for t in tests if t.startswith('security:')]
+        if numbers and attacks and not cells[-1].startswith('not here'):
+            docs = ' '.join(text[t[9:]] for t in attacks)
+            assert any(n in docs for n in numbers), f'{cells[0]}: none of {attacks} names it'
+    named = {t for _, tests in rows for t in tests}
+    for name, doc in text.items():
+        assert f'security:{name}' in named, f'docs/security.md does not name {name}'
+        for number in re.findall(r'CVE-\d+-\d+', doc):
+            assert any(number in cells[0] for cells, _ in rows), f'docs/security.md has no {number}'
+
+
+def test_security_table_is_printed_from_the_attacks():
+    code, out = sh('python3 tests/security/table.py')
+    assert code == 0 and out.count('\n') > 45, out
+    assert out.strip() in read('docs/security.md'), 'docs/security.md has another table than the attacks: make docs'
+
+
+def test_man_pages_are_clean():
+    if not shutil.which('man'):
+        raise Skip('man-db is not installed')
+    code, out = sh('make man')
+    assert code == 0, out
+    pages = sorted(glob.glob(f'{BUILD}/man/*'))
+    assert len(pages) > 40 and f'{BUILD}/man/kiln.1' in pages and f'{BUILD}/man/kilnd.8' in pages, pages
+    code, out = sh(f'for page in {BUILD}/man/*; do man --warnings -E UTF-8 -l "$page" 2>&1 >/dev/null; done')
+    assert code == 0 and not out.strip(), out
 
 
 def test_licence_and_notice():

@@ -42,6 +42,7 @@ def small_tree(configured=False):
     with tempfile.TemporaryDirectory(prefix='kiln-tree.') as tree:
         for name in ('Makefile', 'configure.ac', 'config.mk.in', 'LICENSE', 'NOTICE'):
             shutil.copy(os.path.join(ROOT, name), tree)
+        shutil.copytree(os.path.join(ROOT, 'contrib/systemd'), os.path.join(tree, 'contrib/systemd'))
         shutil.copytree(os.path.join(ROOT, 'tests/lint'), os.path.join(tree, 'tests/lint'))
         write(tree, 'base/one.h', '/* SPDX-License-Identifier: Apache-2.0 */\n#pragma once\n'
                                   '/** one() - One\n * Return: 1 */\nint one(void);\n')

@@ -2,6 +2,7 @@
 #include "daemon/engine/adopt.h"
 #include "daemon/engine/container_record.h"
 
+#include "base/own.h"
 #include "tests/unit/unit.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -54,12 +55,30 @@ START_TEST(the_group_must_be_named_whole)
 }
 END_TEST
 
+START_TEST(the_group_above_is_found)
+{
+	static const struct { const char *text, *want; } rows[] = {
+		{ "0::/kiln/" ID "\n", "/kiln" },
+		{ "1:name=systemd:/\n0::/system.slice/kiln.scope/" ID "/below\n", "/system.slice/kiln.scope" },
+		{ "0::/" ID "\n", NULL },
+		{ "0::/user.slice\n", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FREE char *got = adopt_group_above(rows[i].text, ID);
+
+		ck_assert_pstr_eq(got, rows[i].want);
+	}
+}
+END_TEST
+
 START_TEST(a_record_is_read_back)
 {
 	struct container *c = calloc(1, sizeof *c), *back = calloc(1, sizeof *back);
 	AUTO_STRBUF struct strbuf text = { 0 };
 	struct err e = { 0 };
-	struct record_intent intent = { .backoff_ms = 6400, .is_stopping = true, .wants_start = true };
+	struct record_intent intent = { .backoff_ms = 6400, .is_stopping = true, .wants_start = true, .cgroup_base = (char[]){ "/kiln" } };
 
 	c->state = CT_RESTARTING;
 	c->wants_running = c->has_started_once = true;
@@ -81,6 +100,8 @@ START_TEST(a_record_is_read_back)
 	ck_assert_str_eq(back->error, "broken \"quotes\"");
 	ck_assert_uint_eq(intent.backoff_ms, 6400);
 	ck_assert(intent.wants_start && intent.is_stopping);
+	ck_assert_str_eq(intent.cgroup_base, "/kiln");
+	free(intent.cgroup_base);
 	free(c);
 	free(back);
 }
@@ -101,5 +122,5 @@ START_TEST(a_record_of_an_unknown_state_is_refused)
 END_TEST
 
 UNIT_MAIN("adopt", a_monitor_counts_most, without_a_monitor_the_record_counts,
-	  a_start_without_a_trace_may_still_come, the_group_must_be_named_whole,
+	  a_start_without_a_trace_may_still_come, the_group_must_be_named_whole, the_group_above_is_found,
 	  a_record_is_read_back, a_record_of_an_unknown_state_is_refused)

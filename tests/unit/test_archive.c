@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "oci/archive.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "base/own.h"
 #include "oci/digest.h"
@@ -94,6 +96,20 @@ static char *oci_manifest(const char *arch)
 	char *config = blob(OCI_CONFIG, config_text(arch)), *layer = blob(OCI_LAYER, "the layer");
 
 	return blob(OCI_MANIFEST, arena_printf(arena, "{\"schemaVersion\":2,\"config\":%s},\"layers\":[%s}]}", config, layer));
+}
+
+/* The layout of containers' "dir:"; @config: what its blob holds, whatever its name says */
+static void dir_layout(const char *config)
+{
+	char *said = config_text("amd64");
+
+	tar_file(&tar, digest_text(config_text("amd64")) + 7, 0644, config);
+	tar_file(&tar, digest_text("the layer") + 7, 0644, "the layer");
+	tar_file(&tar, "version", 0644, "Directory Transport Version: 1.1\n");
+	tar_file(&tar, "manifest.json", 0644,
+		 arena_printf(arena, "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"" OCI_CONFIG "\",\"digest\":\"%s\","
+			      "\"size\":%zu},\"layers\":[{\"mediaType\":\"" OCI_LAYER "\",\"digest\":\"%s\",\"size\":9}]}",
+			      digest_text(said), strlen(said), digest_text("the layer")));
 }
 
 static void index_json(const char *manifests)
@@ -208,6 +224,19 @@ START_TEST(untagged_image_is_planned)
 	docker_image("null", "config.json");
 	loads();
 	ck_assert_uint_eq(plan.images[0].tags.n, 0);
+}
+END_TEST
+
+START_TEST(a_member_called_by_a_digest_is_claimed_and_looked_at_later)
+{
+	begin();
+	tar_file(&tar, arena_printf(arena, ARCHIVE_BLOBS "%s", digest_text("abc") + 7), 0644, "no abc");
+	tar_file(&tar, digest_text("x") + 7, 0644, "no x");
+	tar_file(&tar, arena_printf(arena, "%s.json", digest_text("abc") + 7), 0644, "abc");
+	ck_assert_msg(stage() == 0, "%s", e.msg);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_str_eq(listing.files[i].digest, digest_text(i == 1 ? "x" : "abc"));
+	ck_assert(listing.files[0].is_claimed && listing.files[1].is_claimed && !listing.files[2].is_claimed);
 }
 END_TEST
 
@@ -342,7 +371,7 @@ END_TEST
 
 START_TEST(results_survive_the_pipe)
 {
-	static struct unpack_failure failure = { ERR_UNSUPPORTED, (char *)"because" };
+	static struct unpack_failure failure = { ERR_UNSUPPORTED, (char *)"because", ENOSPC };
 	struct unpack_result r = { .archive = &listing }, *back;
 	AUTO_STRBUF struct strbuf out = {0};
 
@@ -361,6 +390,7 @@ START_TEST(results_survive_the_pipe)
 	ck_assert_int_eq(unpack_result_parse(out.data, out.len, arena, &back, &e), -1);
 	ck_assert_int_eq(e.kind, ERR_UNSUPPORTED);
 	ck_assert_str_eq(e.msg, "because");
+	ck_assert_int_eq(e.sys, ENOSPC);
 }
 END_TEST
 
@@ -380,7 +410,129 @@ START_TEST(paths_are_escaped_and_back)
 }
 END_TEST
 
-UNIT_MAIN("archive", members_get_numbers_and_digests, links_are_second_names_and_never_made,
+START_TEST(a_blob_is_staged_as_it_comes_and_bounded)
+{
+	const struct archive_limits wide = { 1000, 0 }, tight = { 6, 0 };
+	AUTO_CLOSE int in = tar_fd("content", 7);
+
+	begin();
+	ck_assert_msg(archive_stage_blob(in, staging, &wide, arena, &listing, &e) == 0, "%s", e.msg);
+	ck_assert_uint_eq(listing.n_files, 1);
+	ck_assert_str_eq(listing.files[0].digest, "");
+	ck_assert_uint_eq(listing.files[0].bytes, 7);
+	ck_assert_str_eq(listing.files[0].file, "0");
+	ck_assert_int_eq(unlinkat(staging, "0", 0), 0);
+	ck_assert_int_eq(lseek(in, 0, SEEK_SET), 0);
+	ck_assert_int_eq(archive_stage_blob(in, staging, &tight, arena, &listing, &e), -1);
+	ck_assert_msg(strstr(e.msg, "more than the 6 bytes") != NULL, "%s", e.msg);
+}
+END_TEST
+
+START_TEST(directory_layout_is_planned_without_a_name)
+{
+	begin();
+	dir_layout(config_text("amd64"));
+	loads();
+	ck_assert_uint_eq(plan.n_images, 1);
+	ck_assert_str_eq(plan.images[0].id, digest_text(config_text("amd64")));
+	ck_assert_uint_eq(plan.images[0].tags.n, 0);
+	ck_assert_str_eq(plan.images[0].manifest_digest, plan.images[0].manifest_file->digest);
+	ck_assert_str_eq(plan.images[0].layers[0].diff_id, DIFF_ID);
+	begin();
+	dir_layout(config_text("arm64"));   /* of the same length */
+	refuses("has the digest");
+}
+END_TEST
+
+/* Whoever has taken over the process that stages leaves what it likes */
+START_TEST(what_was_staged_is_a_file_of_the_directory)
+{
+	static const char *const names[] = { "..", "../0", "/etc/passwd", "a/b", "" };
+	struct unpack_file *f;
+
+	begin();
+	dir_layout(config_text("amd64"));
+	ck_assert_int_eq(stage(), 0);
+	f = &listing.files[1];   /* the layer, which nothing reads here */
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char *own = f->file;
+
+		f->file = arena_strdup(arena, names[i]);
+		ck_assert_int_eq(archive_plan(&listing, staging, arena, &plan, &e), -1);
+		ck_assert_msg(strstr(e.msg, "listing is malformed") != NULL, "%s: %s", names[i], e.msg);
+		f->file = own;
+	}
+	ck_assert_int_eq(unlinkat(staging, f->file, 0), 0);
+	ck_assert_int_eq(archive_plan(&listing, staging, arena, &plan, &e), -1);
+	ck_assert_int_eq(symlinkat("/etc/passwd", staging, f->file), 0);
+	ck_assert_int_eq(archive_plan(&listing, staging, arena, &plan, &e), -1);
+	ck_assert_msg(strstr(e.msg, "not left as a file") != NULL, "%s", e.msg);
+	ck_assert_int_eq(unlinkat(staging, f->file, 0), 0);
+	ck_assert_int_eq(mkfifoat(staging, f->file, 0600), 0);
+	ck_assert_int_eq(archive_plan(&listing, staging, arena, &plan, &e), -1);
+	ck_assert_int_eq(e.kind, ERR_INTERNAL);
+}
+END_TEST
+
+static char *dir_manifest(const char *arch)
+{
+	const char *config = config_text(arch);
+
+	tar_file(&tar, digest_text(config) + 7, 0644, config);
+	return arena_printf(arena, "{\"schemaVersion\":2,\"config\":{\"mediaType\":\"" OCI_CONFIG "\",\"digest\":\"%s\","
+			    "\"size\":%zu},\"layers\":[{\"mediaType\":\"" OCI_LAYER "\",\"digest\":\"%s\",\"size\":9}]}",
+			    digest_text(config), strlen(config), digest_text("the layer"));
+}
+
+/* @said: what is called by that manifest's digest */
+static char *dir_instance(const char *arch, const char *said)
+{
+	const char *m = dir_manifest(arch);
+
+	tar_file(&tar, arena_printf(arena, "%s.manifest.json", digest_text(m) + 7), 0644, said ? said : m);
+	return arena_printf(arena, "{\"mediaType\":\"" OCI_MANIFEST "\",\"digest\":\"%s\",\"size\":%zu,"
+			    "\"platform\":{\"os\":\"linux\",\"architecture\":\"%s\"}}", digest_text(m), strlen(m), arch);
+}
+
+static void dir_of_a_list(const char *arch, const char *said)
+{
+	const char *other = dir_instance("other", NULL);
+
+	tar_file(&tar, digest_text("the layer") + 7, 0644, "the layer");
+	tar_file(&tar, "manifest.json", 0644, arena_printf(arena, "{\"schemaVersion\":2,\"manifests\":[%s,%s]}", other, dir_instance(arch, said)));
+}
+
+START_TEST(directory_of_a_list_gives_the_image_for_this_machine)
+{
+	const char *other;
+
+	begin();
+	dir_of_a_list(image_host_arch(), NULL);
+	loads();
+	ck_assert_uint_eq(plan.n_images, 1);
+	ck_assert_str_eq(plan.images[0].config->architecture, image_host_arch());
+	begin();
+	dir_of_a_list("another", NULL);
+	refuses("no image for linux/");
+	begin();
+	other = dir_manifest("other");
+	dir_of_a_list(image_host_arch(), other);
+	refuses("has the digest");
+}
+END_TEST
+
+START_TEST(a_name_that_means_an_id_is_refused)
+{
+	begin();
+	docker_image("[\"sha256:0123456789ab\"]", "config.json");
+	refuses("refusing to create an ambiguous tag using digest algorithm as name");
+	begin();
+	docker_image("[\"example.org/sha256:0123456789ab\"]", "config.json");
+	loads();
+}
+END_TEST
+
+UNIT_MAIN("archive", what_was_staged_is_a_file_of_the_directory, directory_of_a_list_gives_the_image_for_this_machine, a_name_that_means_an_id_is_refused, directory_layout_is_planned_without_a_name, a_blob_is_staged_as_it_comes_and_bounded, members_get_numbers_and_digests, a_member_called_by_a_digest_is_claimed_and_looked_at_later, links_are_second_names_and_never_made,
 	  traversal_and_devices_are_refused, size_limit_holds, docker_archive_is_planned, untagged_image_is_planned,
 	  name_that_holds_another_digest_is_refused, missing_members_and_miscounted_layers_are_refused,
 	  oci_archive_is_planned, one_image_under_two_names_is_one_image,

@@ -26,8 +26,8 @@ static const struct oci_device host_devices[] = {
 static const struct bundle_device asked[] = {
 	{ { .type = (char *)"c", .path = (char *)"/dev/mine", .major = 1, .minor = 11 }, (char *)"r" },
 };
-static const struct bundle_host host = { "host.name", (UINT64_C(1) << 41) - 1, host_devices, 1, NULL, 0 };
-static const struct bundle_host host_asked = { "host.name", (UINT64_C(1) << 41) - 1, NULL, 0, asked, 1 };
+static const struct bundle_host host = { .hostname = "host.name", .caps = (UINT64_C(1) << 41) - 1, .devices = host_devices, .n_devices = 1 };
+static const struct bundle_host host_asked = { .hostname = "host.name", .caps = (UINT64_C(1) << 41) - 1, .asked = asked, .n_asked = 1 };
 
 static void begin(void)
 {
@@ -63,8 +63,10 @@ static int launch(const struct container_options *o, struct launch_spec **ret)
 {
 	const struct bundle_input in = {
 		.id = ID, .options = o, .host = &host, .data_root = "/var/lib/kiln", .lowers = &lowers,
-		.container_dir = "/var/lib/kiln/containers/" ID, .cgroup_parent = "/kiln",
+		.container_dir = "/var/lib/kiln/containers/" ID, .cgroup_parent = "/kiln", .cgroup_owner = "me",
 		.log_path = "/var/lib/kiln/containers/" ID "/" ID "-json.log", .socket_path = "/run/kiln/c/" ID ".sock",
+		.etc_dir = options_share(o->host, OPTIONS_NET, NULL) == SHARE_CONTAINER ? "/var/lib/kiln/containers/a" : NULL,
+		.shares = { .ns = { [OPTIONS_PID] = 1, [OPTIONS_IPC] = 2, [OPTIONS_NET] = 3 }, .shm = 4 },
 	};
 
 	return bundle_launch(&in, arena, ret, &e);
@@ -99,7 +101,7 @@ static void check_golden(const char *name)
 
 	begin();
 	o = options(slurp(name, "options.json"), slurp(name, "image.json"));
-	ck_assert_msg(options_validate(o, &(struct options_host){ .n_cpus = 4 }, &e) == 0, "%s", e.msg);
+	ck_assert_msg(options_validate(o, &(struct options_host){ .n_cpus = 4, .cgroup_parent = "/kiln" }, &e) == 0, "%s", e.msg);
 	ck_assert_msg(launch(o, &spec) == 0, "%s", e.msg);
 	json_emit(&launch_spec_schema, spec, &compact);
 	spread(compact.data, &got);
@@ -123,6 +125,8 @@ GOLDEN_TEST(container_with_every_option, "everything")
 GOLDEN_TEST(privileged_container, "privileged")
 GOLDEN_TEST(network_of_the_host, "host-network")
 GOLDEN_TEST(terminal, "terminal")
+GOLDEN_TEST(namespaces_of_other_containers, "shared")
+GOLDEN_TEST(namespaces_of_the_host, "shared-host")
 
 /* --- binds ------------------------------------------------------------------------------------------- */
 
@@ -157,6 +161,9 @@ START_TEST(binds_are_read_as_docker_reads_them)
 	no_bind("/a:/", "destination can't be '/'");
 	no_bind("/a:/x/..", "destination can't be '/'");
 	no_bind("/a:/b:ro,rw", "invalid mode: ro,rw");
+	no_bind("/a:/b:z,Z", "invalid mode: z,Z");
+	no_bind("/a:/b:", "invalid mode: ");
+	no_bind("/a:/b:nocopy", "field VolumeOptions must not be specified");
 	no_bind("/a:/b:upper", "invalid mode: upper");
 	no_bind("/a:/b:ro:x", "too many colons");
 	no_bind("/a", "anonymous volumes are not supported");
@@ -256,7 +263,7 @@ START_TEST(exec_asks_for_its_own)
 	ck_assert_str_eq(x->process->env.v[2], "TERM=xterm");
 	ck_assert_uint_eq(x->process->capabilities->bounding.n, 41);
 	ck_assert_str_eq(x->seccomp_profile, "default");
-	ck_assert_str_eq(x->cgroup_path, "/tenant/" ID);
+	ck_assert_str_eq(x->cgroup_path, "/kiln/tenant/" ID);
 	ck_assert_uint_eq(x->timeout_ms, 5);
 }
 END_TEST
@@ -356,6 +363,10 @@ START_TEST(mounts_are_read_as_docker_reads_them)
 #define BIND_CONFIG "invalid mount config for type \"bind\": "
 	ck_assert_str_eq(mount_error("{\"Type\":\"bind\",\"Source\":\"/b/\",\"Target\":\"/b\",\"ReadOnly\":true},"
 				     "{\"Type\":\"tmpfs\",\"Target\":\"/c\"}"), "");
+	ck_assert_str_eq(mount_error("{\"Type\":\"bind\",\"Source\":\"/b/\",\"Target\":\"/b\",\"ReadOnly\":true},"
+				     "{\"Type\":\"tmpfs\",\"Target\":\"/c\",\"TmpfsOptions\":{\"Options\":[[\"exec\"],[\"size\",\"1m\"]]}}"), "");
+	ck_assert_str_eq(mount_error("{\"Type\":\"tmpfs\",\"Target\":\"/c\",\"TmpfsOptions\":{\"Options\":[[\"size\",\"1m,ro\"]]}}"),
+			 "invalid tmpfs option [\"1m,ro\"]");
 	ck_assert_str_eq(mount_error("{\"Type\":\"bind\",\"Target\":\"/b\"}"), BIND_CONFIG "field Source must not be empty");
 	ck_assert_str_eq(mount_error("{\"Type\":\"bind\",\"Source\":\"/b\"}"), BIND_CONFIG "field Target must not be empty");
 	ck_assert_str_eq(mount_error("{\"Type\":\"tmpfs\",\"Target\":\"/a/\"}"), "Duplicate mount point: /a");
@@ -365,10 +376,73 @@ START_TEST(mounts_are_read_as_docker_reads_them)
 }
 END_TEST
 
+#define NO_IMAGE "{\"rootfs\":{\"type\":\"layers\"}}"
+
+static void from_error(const char *spec, const char *why)
+{
+	const char *container;
+	bool readonly;
+
+	begin();
+	ck_assert_msg(bundle_from_parse(spec, arena, &container, &readonly, &e) == -1, "%s was taken", spec);
+	ck_assert_msg(strstr(e.msg, why) != NULL, "%s said '%s'", spec, e.msg);
+}
+
+START_TEST(volumes_from_are_read_as_docker_reads_them)
+{
+	const char *container;
+	bool readonly;
+
+	begin();
+	ck_assert_int_eq(bundle_from_parse("web:ro,z", arena, &container, &readonly, &e), 0);
+	ck_assert_str_eq(container, "web");
+	ck_assert(readonly);
+	ck_assert_int_eq(bundle_from_parse("web", arena, &container, &readonly, &e), 0);
+	ck_assert(!readonly);
+	from_error("", "cannot be an empty string");
+	from_error(":rw", "cannot be an empty string");
+	from_error("web:rshared", "invalid mode for volumes-from: rshared");
+	from_error("web:ro,rw", "invalid mode for volumes-from: ro,rw");
+	from_error("web:", "invalid mode for volumes-from: ");
+}
+END_TEST
+
+START_TEST(mounts_of_others_stand_behind_ones_own)
+{
+	struct bundle_from from = {0};
+	struct container_options *a, *b, *c;
+	struct opt_mount *tmpfs;
+	struct bundle_bind *binds;
+	size_t n;
+
+	begin();
+	a = options("{\"HostConfig\":{\"Binds\":[\"/1:/x\",\"/2:/y:ro,rslave\"],\"Mounts\":[{\"Type\":\"tmpfs\",\"Target\":\"/t/\"}],"
+		    "\"Tmpfs\":{\"/not\":\"\"}}}", NO_IMAGE);
+	b = options("{\"HostConfig\":{\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/3\",\"Target\":\"/x\",\"BindOptions\":{\"NonRecursive\":true}}]}}", NO_IMAGE);
+	ck_assert_int_eq(bundle_from_add(&from, a, false, arena, &e), 0);
+	ck_assert_uint_eq(from.n, 3);
+	ck_assert_int_eq(bundle_from_add(&from, b, true, arena, &e), 0);
+	ck_assert_uint_eq(from.n, 3);   /* the later /x */
+	c = options("{\"HostConfig\":{\"Binds\":[\"/4:/y/\"]}}", NO_IMAGE);
+	c->inherited = from.v;
+	c->n_inherited = from.n;
+	ck_assert_int_eq(bundle_binds(c, arena, &binds, &n, &e), 0);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_str_eq(binds[0].source, "/4");
+	ck_assert_str_eq(binds[1].source, "/3");
+	ck_assert(!binds[0].readonly && binds[1].readonly && !binds[1].is_recursive && binds[1].must_exist);
+	bundle_tmpfs_mounts(c, arena, &tmpfs, &n);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_str_eq(tmpfs[0].target, "/t/");
+}
+END_TEST
+
 UNIT_MAIN("bundle", plain_container, container_with_every_option, privileged_container, network_of_the_host, terminal,
+	  namespaces_of_other_containers, namespaces_of_the_host,
 	  binds_are_read_as_docker_reads_them, two_binds_at_one_place_are_refused, nothing_to_run_is_refused,
 	  same_layer_twice_is_mounted_once, exec_inherits_from_its_container, exec_asks_for_its_own,
 	  exec_without_command_or_with_relative_place_is_refused, etc_files_name_the_container,
 	  host_without_resolv_conf_is_fine,
 	  devices_that_were_asked_for_come_with_their_rules,
-	  mounts_are_read_as_docker_reads_them)
+	  mounts_are_read_as_docker_reads_them, volumes_from_are_read_as_docker_reads_them,
+	  mounts_of_others_stand_behind_ones_own)

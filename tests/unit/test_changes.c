@@ -76,13 +76,23 @@ START_TEST(healthcheck_is_read)
 }
 END_TEST
 
+START_TEST(onbuild_is_kept_as_it_is)
+{
+	ck_assert_int_eq(APPLY("ONBUILD  RUN make  $X ", "onbuild COPY . /app", "CMD x"), 0);
+	ck_assert_uint_eq(exec.on_build.n, 2);
+	ck_assert_str_eq(exec.on_build.v[0], "RUN make  $X");
+	ck_assert_str_eq(exec.on_build.v[1], "COPY . /app");
+}
+END_TEST
+
 START_TEST(what_is_not_understood_is_refused)
 {
 	static const char *const bad[] = {
-		"", "CMD", "RUN true", "COPY a b", "ONBUILD CMD x", "ENV A", "ENV =x", "ENV A=$B", "ENV A=\"x", "LABEL x",
+		"", "CMD", "RUN true", "COPY a b", "ONBUILD", "ONBUILD FROM x", "onbuild onbuild RUN x", "ENV A", "ENV =x", "ENV A=$B", "ENV A=\"x", "LABEL x",
 		"EXPOSE x", "EXPOSE 0", "EXPOSE 65536", "EXPOSE 9-8", "EXPOSE 1-9999", "EXPOSE 80/icmp", "USER a b", "STOPSIGNAL NO",
 		"WORKDIR \"\"", "VOLUME \"\"", "HEALTHCHECK", "HEALTHCHECK x", "HEALTHCHECK --interval=1 CMD x",
 		"HEALTHCHECK --what=1 CMD x", "HEALTHCHECK --retries=0 CMD x", "HEALTHCHECK CMDx",
+		"USER \xff", "LABEL a=\xed\xa0\x80",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
@@ -91,4 +101,4 @@ START_TEST(what_is_not_understood_is_refused)
 END_TEST
 
 UNIT_MAIN("changes", commands_have_two_forms, pairs_are_unquoted_and_the_last_counts, ports_and_volumes_are_sets,
-	  single_words_are_taken, healthcheck_is_read, what_is_not_understood_is_refused)
+	  single_words_are_taken, healthcheck_is_read, onbuild_is_kept_as_it_is, what_is_not_understood_is_refused)

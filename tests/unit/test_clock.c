@@ -128,5 +128,35 @@ START_TEST(what_is_no_time_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("clock", clocks_run, fractions_are_trimmed_as_docker_does,
+#define HOUR SEC(3600)
+
+static const char *duration(int64_t ns)
+{
+	static char out[CLOCK_SPAN_MAX];
+
+	return clock_span(ns, out);
+}
+
+START_TEST(durations_are_worded_as_docker_does)
+{
+	ck_assert_str_eq(duration(0), "Less than a second");
+	ck_assert_str_eq(duration(SEC(-5)), "Less than a second");
+	ck_assert_str_eq(duration(SEC(1)), "1 second");
+	ck_assert_str_eq(duration(SEC(59)), "59 seconds");
+	ck_assert_str_eq(duration(SEC(60)), "About a minute");
+	ck_assert_str_eq(duration(SEC(119)), "About a minute");
+	ck_assert_str_eq(duration(SEC(120)), "2 minutes");
+	ck_assert_str_eq(duration(SEC(3599)), "59 minutes");
+	ck_assert_str_eq(duration(HOUR), "About an hour");
+	ck_assert_str_eq(duration(HOUR + SEC(1799)), "About an hour");
+	ck_assert_str_eq(duration(HOUR + SEC(1800)), "2 hours");
+	ck_assert_str_eq(duration(47 * HOUR), "47 hours");
+	ck_assert_str_eq(duration(48 * HOUR), "2 days");
+	ck_assert_str_eq(duration(14 * 24 * HOUR), "2 weeks");
+	ck_assert_str_eq(duration(60 * 24 * HOUR), "2 months");
+	ck_assert_str_eq(duration(730 * 24 * HOUR), "2 years");
+}
+END_TEST
+
+UNIT_MAIN("clock", clocks_run, durations_are_worded_as_docker_does, fractions_are_trimmed_as_docker_does,
 	  formats_agree_with_the_c_library, times_are_parsed, what_is_no_time_is_refused)

@@ -5,15 +5,7 @@
 #include "tests/unit/unit.h"
 
 #define SEC  1000000000LL
-#define HOUR (3600 * SEC)
 #define NOW  (1000000 * SEC)
-
-static const char *duration(int64_t ns)
-{
-	static char out[32];
-
-	return status_duration(ns, out);
-}
 
 static const char *text(const struct container *c)
 {
@@ -29,27 +21,6 @@ static const char *why(const struct container *c)
 	ck_assert(!container_is_warm(c, out));
 	return out;
 }
-
-START_TEST(durations_are_worded_as_docker_does)
-{
-	ck_assert_str_eq(duration(0), "Less than a second");
-	ck_assert_str_eq(duration(-5 * SEC), "Less than a second");
-	ck_assert_str_eq(duration(SEC), "1 second");
-	ck_assert_str_eq(duration(59 * SEC), "59 seconds");
-	ck_assert_str_eq(duration(60 * SEC), "About a minute");
-	ck_assert_str_eq(duration(119 * SEC), "About a minute");
-	ck_assert_str_eq(duration(120 * SEC), "2 minutes");
-	ck_assert_str_eq(duration(3599 * SEC), "59 minutes");
-	ck_assert_str_eq(duration(HOUR), "About an hour");
-	ck_assert_str_eq(duration(HOUR + 1799 * SEC), "About an hour");
-	ck_assert_str_eq(duration(HOUR + 1800 * SEC), "2 hours");
-	ck_assert_str_eq(duration(47 * HOUR), "47 hours");
-	ck_assert_str_eq(duration(48 * HOUR), "2 days");
-	ck_assert_str_eq(duration(14 * 24 * HOUR), "2 weeks");
-	ck_assert_str_eq(duration(60 * 24 * HOUR), "2 months");
-	ck_assert_str_eq(duration(730 * 24 * HOUR), "2 years");
-}
-END_TEST
 
 START_TEST(states_are_worded_as_docker_does)
 {
@@ -145,6 +116,6 @@ START_TEST(what_is_being_removed_need_not_be_warm)
 }
 END_TEST
 
-UNIT_MAIN("container_status", durations_are_worded_as_docker_does, states_are_worded_as_docker_does,
+UNIT_MAIN("container_status", states_are_worded_as_docker_does,
 	  a_first_start_that_failed_is_still_created, running_and_healthy_is_warm,
 	  what_is_not_warm_tells_why, what_is_being_removed_need_not_be_warm)

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/own.h"
@@ -46,6 +47,36 @@ START_TEST(a_signal_is_128_plus_its_number)
 	ck_assert_int_eq(rec.is_signalled, 1);
 	exitrec_finish(&rec, CLD_DUMPED, SIGSEGV, false);
 	ck_assert_int_eq(rec.code, 139);
+}
+END_TEST
+
+/* Another has reaped it: only the kernel knows, if it is one that remembers. */
+START_TEST(the_kernel_tells_an_end_that_others_have_reaped)
+{
+	for (int code = 0; code < 256; code += 85) {
+		bool is_killed = code == 255;
+		struct exit_record rec = { .pid = 1 };
+		AUTO_CLOSE int pidfd = -1;
+		pid_t pid = fork();
+		siginfo_t si;
+
+		if (pid == 0) {
+			if (is_killed)
+				kill(getpid(), SIGKILL);
+			_exit(code);
+		}
+		pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+		waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT);
+		ck_assert(!exitrec_ask_kernel(pidfd, &rec));
+		ck_assert_int_eq(rec.phase, EXIT_NONE);
+		waitpid(pid, NULL, 0);
+		if (!exitrec_ask_kernel(pidfd, &rec))
+			return;   /* before Linux 6.15 */
+		ck_assert_int_eq(rec.phase, EXIT_DONE);
+		ck_assert_int_eq(rec.code, is_killed ? 128 + SIGKILL : code);
+		ck_assert_int_eq(rec.is_signalled, is_killed);
+		ck_assert_int_eq(rec.pid, 1);
+	}
 }
 END_TEST
 
@@ -127,4 +158,5 @@ END_TEST
 
 UNIT_MAIN("exitrec", what_was_written_is_read, a_signal_is_128_plus_its_number,
 	  an_empty_or_zeroed_file_is_phase_none, a_flipped_bit_is_invalid,
-	  a_truncated_record_is_invalid, alive_needs_boot_pid_and_start_time)
+	  a_truncated_record_is_invalid, the_kernel_tells_an_end_that_others_have_reaped,
+	  alive_needs_boot_pid_and_start_time)

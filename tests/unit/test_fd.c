@@ -67,6 +67,21 @@ START_TEST(a_failed_replace_leaves_nothing_beside)
 }
 END_TEST
 
+START_TEST(what_a_cut_off_replace_left_is_swept)
+{
+	AUTO_CLOSE int dir = open_unit_dir();
+	struct err e = { 0 };
+
+	ck_assert_int_eq(mkdirat(dir, "d", 0700), 0);
+	ck_assert_int_eq(file_replace(dir, "d/a", "x", 1, 0600, &e), 0);
+	ck_assert_int_eq(file_replace(dir, "d/b.1-0.tmp", "x", 1, 0600, &e), 0);
+	file_replace_sweep(dir, "d");
+	file_replace_sweep(dir, "missing");
+	ck_assert_int_eq(faccessat(dir, "d/a", F_OK, 0), 0);
+	ck_assert_int_eq(faccessat(dir, "d/b.1-0.tmp", F_OK, 0), -1);
+}
+END_TEST
+
 START_TEST(reading_is_bounded)
 {
 	AUTO_CLOSE int dir = open_unit_dir();
@@ -363,7 +378,7 @@ START_TEST(listening_does_not_remove_what_is_no_socket)
 END_TEST
 
 UNIT_MAIN("fd", replaced_files_read_back_with_their_mode, a_failed_replace_leaves_nothing_beside,
-	  reading_is_bounded, files_without_a_size_are_read_whole,
+	  what_a_cut_off_replace_left_is_swept, reading_is_bounded, files_without_a_size_are_read_whole,
 	  pipes_are_read_to_their_end_across_growth, links_are_not_followed, write_errors_are_told,
 	  nonblock_is_set_and_cleared, a_sealed_memfd_cannot_change, messages_carry_descriptors,
 	  descriptors_that_do_not_fit_are_closed,

@@ -37,6 +37,22 @@ START_TEST(nothing_given_matches_all)
 }
 END_TEST
 
+/* Unrolled by the C library, the first one takes more memory than the machine has */
+START_TEST(expressions_without_bound_are_plain_text)
+{
+	parse("{\"name\":[\"((((a{1,255}){1,255}){1,255}){1,255})\"]}");
+	ck_assert(!filters_match_name(&f, "name", "/aaa"));
+	arena_free(a);
+	parse("{\"name\":[\"((a*)*)*\\\\1x\"]}");
+	ck_assert(!filters_match_name(&f, "name", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
+	arena_free(a);
+	parse("{\"name\":[\"^/web\\\\.[0-9]+$\"]}");
+	ck_assert(filters_match_name(&f, "name", "/web.12"));
+	ck_assert(!filters_match_name(&f, "name", "/webs12"));
+	arena_free(a);
+}
+END_TEST
+
 START_TEST(unknown_filter_is_refused_by_name)
 {
 	struct err e = {0};
@@ -95,5 +111,5 @@ START_TEST(names_match_as_expressions_and_as_substrings)
 }
 END_TEST
 
-UNIT_MAIN("filters", both_forms_mean_the_same, nothing_given_matches_all, unknown_filter_is_refused_by_name,
+UNIT_MAIN("filters", both_forms_mean_the_same, nothing_given_matches_all, expressions_without_bound_are_plain_text, unknown_filter_is_refused_by_name,
 	  malformed_text_is_an_error, labels_match_by_key_and_by_pair_with_dots, names_match_as_expressions_and_as_substrings)

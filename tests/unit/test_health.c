@@ -17,6 +17,12 @@ static struct container *box(struct opt_healthcheck hc)
 	return c;
 }
 
+static void box_free(struct container *c)
+{
+	free(c->health_log);
+	free(c);
+}
+
 static bool probe(struct container *c, int64_t at_ns, int32_t code)
 {
 	struct health_result r = { .start_wall_ns = c->started_wall_ns + at_ns, .exit_code = code };
@@ -116,7 +122,7 @@ START_TEST(retries_make_it_unhealthy_and_success_heals)
 	ck_assert(probe(c, 5 * SEC, 0));
 	ck_assert_int_eq(c->health, HEALTH_HEALTHY);
 	ck_assert_int_eq(c->health_failing_streak, 0);
-	free(c);
+	box_free(c);
 }
 END_TEST
 
@@ -130,7 +136,7 @@ START_TEST(failures_in_the_start_period_do_not_count)
 	ck_assert_int_eq(c->health_failing_streak, 0);
 	ck_assert(probe(c, 10 * SEC, 1));
 	ck_assert_int_eq(c->health, HEALTH_UNHEALTHY);
-	free(c);
+	box_free(c);
 }
 END_TEST
 
@@ -142,7 +148,7 @@ START_TEST(a_failure_after_health_counts_in_the_start_period)
 	ck_assert(probe(c, SEC, 0));
 	ck_assert(probe(c, 2 * SEC, 1));
 	ck_assert_int_eq(c->health, HEALTH_UNHEALTHY);
-	free(c);
+	box_free(c);
 }
 END_TEST
 
@@ -155,7 +161,7 @@ START_TEST(the_log_keeps_the_last_five)
 	ck_assert_uint_eq(c->n_health_log, HEALTH_LOG_MAX);
 	ck_assert_int_eq(c->health_log[0].exit_code, 3);
 	ck_assert_int_eq(c->health_log[4].exit_code, 7);
-	free(c);
+	box_free(c);
 }
 END_TEST
 

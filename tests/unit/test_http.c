@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/http.h"
 
+#include <dirent.h>
+
+#include "base/fd.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "tests/unit/unit.h"
@@ -116,6 +119,34 @@ START_TEST(chunked_bodies_arrive_without_their_chunks)
 	ck_assert_str_eq(strbuf_cstr(&s.text), "PUT /a|abcd.");
 	ck_assert(s.is_chunked);
 	ck_assert_int_eq(s.content_length, -1);
+}
+END_TEST
+
+START_TEST(a_body_may_be_taken_past_the_parser_but_for_its_end)
+{
+	static const char head[] = "POST /x HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n";
+	SEEN;
+	AUTO(seen_done) struct seen chunked = { 0 };
+	struct err e = { 0 };
+	bool is_large;
+	size_t used;
+
+	s.pause_at_head = true;
+	ck_assert_int_eq(feed(&s, HTTP_REQUESTS, "POST /x", 7, &used, &is_large, &e), 0);
+	ck_assert_uint_eq(http_body_left(s.h), 0);
+	ck_assert_int_eq(feed(&s, HTTP_REQUESTS, head + 7, sizeof(head), &used, &is_large, &e), 0);
+	ck_assert_uint_eq(http_body_left(s.h), 1000000);
+	http_skip_body(s.h, 999990);
+	ck_assert_int_eq(feed(&s, HTTP_REQUESTS, "012345", 6, &used, &is_large, &e), 0);
+	ck_assert_uint_eq(http_body_left(s.h), 4);
+	http_skip_body(s.h, 3);
+	ck_assert_int_eq(feed(&s, HTTP_REQUESTS, "9GET /next", 10, &used, &is_large, &e), 0);
+	ck_assert_uint_eq(used, 1);
+	ck_assert_str_eq(strbuf_cstr(&s.text), "POST /x|0123459.");
+	ck_assert_uint_eq(http_body_left(s.h), 0);
+	ck_assert_int_eq(feed(&chunked, HTTP_REQUESTS, "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+			      100, &used, &is_large, &e), 0);
+	ck_assert_uint_eq(http_body_left(chunked.h), 0);
 }
 END_TEST
 
@@ -321,8 +352,43 @@ START_TEST(bad_targets_are_refused)
 }
 END_TEST
 
-UNIT_MAIN("http", pieces_of_any_size_give_the_same, chunked_bodies_arrive_without_their_chunks,
-	  what_follows_a_message_is_left, an_upgrade_leaves_the_other_protocol, a_pause_at_the_head_keeps_the_body,
+/* tests/fuzz/record.py kept what the docker clients send */
+START_TEST(recorded_traffic_is_understood)
+{
+	AUTO_DIR DIR *dir = opendir("tests/fuzz/corpus/http");
+	struct dirent *d;
+	size_t n_files = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while ((d = readdir(dir)) != NULL) {
+		struct seen s = { 0 };
+		AUTO_FREE char *data = NULL;
+		size_t n = 0, used = 0;
+		bool is_large = false;
+		struct err e = { 0 };
+
+		if (strncmp(d->d_name, "1.", 2) != 0)
+			continue;
+		ck_assert_int_eq(file_read(dirfd(dir), d->d_name, 1 << 20, &data, &n, &e), 0);
+		s.h = http_new(HTTP_REQUESTS, &cb, &s);
+		for (size_t at = 0, before = 1; at < n && at != before; at += used) {
+			before = at;
+			ck_assert_msg(http_feed(s.h, data + at, n - at, &used, &is_large, &e) == 0, "%s: %s",
+				      d->d_name, e.msg);
+			if (used == 0 || s.wants_upgrade)
+				break;
+		}
+		ck_assert_msg(strchr("GPHD", strbuf_cstr(&s.text)[0]) != NULL, "%s: %s", d->d_name, strbuf_cstr(&s.text));
+		http_free(s.h);
+		strbuf_done(&s.text);
+		n_files++;
+	}
+	ck_assert_uint_ge(n_files, 50);
+}
+END_TEST
+
+UNIT_MAIN("http", recorded_traffic_is_understood, pieces_of_any_size_give_the_same, chunked_bodies_arrive_without_their_chunks,
+	  a_body_may_be_taken_past_the_parser_but_for_its_end, what_follows_a_message_is_left, an_upgrade_leaves_the_other_protocol, a_pause_at_the_head_keeps_the_body,
 	  an_oversized_head_is_told_apart, garbage_is_refused, keep_alive_follows_version_and_field,
 	  a_response_without_length_ends_with_the_stream, a_cut_off_response_is_an_error, a_response_may_be_told_bodiless,
 	  targets_are_decoded, bad_targets_are_refused)

@@ -119,10 +119,10 @@ static size_t count(struct fixture *f, const char *dir)
 
 	snprintf(path, sizeof(path), "%s/%s", f->dir, dir);
 	d = opendir(path);
-	while (readdir(d))
-		n++;
+	for (struct dirent *entry = readdir(d); entry; entry = readdir(d))
+		n += entry->d_name[0] != '.' && strcmp(entry->d_name, STORE_MOUNT_POINTS) != 0;
 	closedir(d);
-	return n - 2;
+	return n;
 }
 
 static void removed(void *ctx, bool is_deleted, const char *what)

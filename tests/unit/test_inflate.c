@@ -26,7 +26,7 @@ static char *drain(int fd, uint64_t max_bytes, size_t *ret_n, bool *ret_packed)
 	size_t n;
 
 	memset(&e, 0, sizeof e);
-	if (inflate_open(fd, &limits, &s, &e) < 0)
+	if (inflate_open(fd, &limits, true, &s, &e) < 0)
 		return NULL;
 	do {
 		if (inflate_read(s, &data, &n, &e) < 0) {

@@ -468,6 +468,35 @@ START_TEST(set_options_are_emitted_even_when_zero)
 }
 END_TEST
 
+struct lists {
+	struct opt_strs some, none, absent;
+};
+static const struct jfield lists_fields[] = {
+	J_OPT_STRINGS(struct lists, some, "some", 0),
+	J_OPT_STRINGS(struct lists, none, "none", 0),
+	J_OPT_STRINGS(struct lists, absent, "absent", 0),
+};
+static const struct jschema lists_schema = J_SCHEMA(struct lists, "test", lists_fields);
+
+START_TEST(an_empty_list_is_told_from_an_absent_one)
+{
+	static const char text[] = "{\"some\":[\"a\",\"b\"],\"none\":[],\"absent\":null}";
+	AUTO_ARENA struct arena *a = arena_new();
+	AUTO_STRBUF struct strbuf out = { 0 };
+	struct err e = { 0 };
+	struct lists *l;
+	void *ret;
+
+	ck_assert_int_eq(json_decode(text, strlen(text), &lists_schema, a, NULL, NULL, &ret, &e), 0);
+	l = ret;
+	ck_assert(l->some.set && l->some.v.n == 2 && l->none.set && l->none.v.n == 0 && !l->absent.set);
+	json_emit(&lists_schema, l, &out);
+	ck_assert_str_eq(out.data, text);
+	ck_assert_int_lt(json_decode("{\"some\":[1]}", 12, &lists_schema, a, NULL, NULL, &ret, &e), 0);
+	ck_assert_msg(strstr(e.msg, "some[0]: expected string") != NULL, "%s", e.msg);
+}
+END_TEST
+
 START_TEST(what_is_decoded_is_emitted_the_same)
 {
 	static const char text[] =
@@ -577,6 +606,29 @@ START_TEST(doubles_read_back_exactly)
 }
 END_TEST
 
+START_TEST(a_wrong_value_is_found_in_the_text)
+{
+	static const struct {
+		const char *path, *says;
+	} cases[] = {
+		{ "a", "line 2, column 8, at a: wrong" },
+		{ "b.c", "line 3, column 15, at b.c: wrong" },
+		{ "b.list[1]", "line 4, column 17, at b.list[1]: wrong" },
+		{ "last", "line 5, column 2, at last: wrong" },
+		{ "x y\":", "at x y\":: wrong" },
+		{ "c", "at c: wrong" },
+	};
+	static const char text[] = "{\n \"a\" : 1,\n  \"b\": { \"c\": {\"a\": 2},\n  \"list\": [ 1,  2]},\"last\":\n true}";
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err e = { 0 };
+
+		ck_assert_int_eq(json_err_in(text, strlen(text), cases[i].path, "wrong", &e), -1);
+		ck_assert_str_eq(e.msg, cases[i].says);
+	}
+}
+END_TEST
+
 UNIT_MAIN("json", every_type_is_decoded, absent_and_null_are_empty,
 	  integers_outside_int64_are_exact, integers_out_of_range_are_told_with_their_path,
 	  huge_numbers_do_not_fill_the_message, a_string_cannot_pretend_to_be_a_marked_integer,
@@ -587,4 +639,5 @@ UNIT_MAIN("json", every_type_is_decoded, absent_and_null_are_empty,
 	  unknown_keys_are_handed_to_the_callback,
 	  text_need_not_be_terminated, empty_values_are_emitted_as_the_flags_say,
 	  set_options_are_emitted_even_when_zero, what_is_decoded_is_emitted_the_same,
+	  a_wrong_value_is_found_in_the_text, an_empty_list_is_told_from_an_absent_one,
 	  strings_are_always_valid, the_writer_minds_the_commas, doubles_read_back_exactly)

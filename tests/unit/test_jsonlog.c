@@ -85,7 +85,7 @@ START_TEST(special_bytes_are_escaped_as_go_does)
 	AUTO_STRBUF struct strbuf out = { 0 };
 	static const char in[] = "\"\\<>&\t\r\x01\x7f\xc3\xa9\xe2\x80\xa8\xe2\x80\xa9\xf0\x9f\x90\xb3\0z";
 
-	jsonlog_encode(&out, in, sizeof in - 1, JSONLOG_STDERR, "T");
+	jsonlog_encode(&out, in, sizeof in - 1, JSONLOG_STDERR, NULL, "T");
 	ck_assert_str_eq(out.data,
 		"{\"log\":\"\\\"\\\\\\u003c\\u003e\\u0026\\u0009\\r\\u0001\x7f\xc3\xa9\\u2028\\u2029"
 		"\xf0\x9f\x90\xb3\\u0000z\",\"stream\":\"stderr\",\"time\":\"T\"}\n");
@@ -101,7 +101,7 @@ START_TEST(bytes_that_are_not_utf8_are_replaced_one_by_one)
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		AUTO_STRBUF struct strbuf out = { 0 }, want = { 0 };
 
-		jsonlog_encode(&out, bad[i], strlen(bad[i]), JSONLOG_STDOUT, "T");
+		jsonlog_encode(&out, bad[i], strlen(bad[i]), JSONLOG_STDOUT, NULL, "T");
 		strbuf_adds(&want, "{\"log\":\"");
 		for (size_t k = 0; k < strlen(bad[i]); k++)
 			strbuf_adds(&want, "\\ufffd");

@@ -10,6 +10,7 @@
 
 #include "base/own.h"
 #include "oci/digest.h"
+#include "oci/layer_tar.h"
 #include "tests/unit/tarmake.h"
 #include "tests/unit/unit.h"
 
@@ -411,6 +412,44 @@ START_TEST(links_within_the_layer_are_followed)
 }
 END_TEST
 
+START_TEST(hard_links_to_layers_below_are_told)
+{
+	struct layer_limits limits = LAYER_LIMITS_DEFAULT;
+
+	limits.has_lower = true;
+	begin();
+	tar_hardlink(&tar, "l1", "./below");
+	tar_file(&tar, ".wh.gone", 0644, "");
+	tar_hardlink(&tar, "d/l2", "/gone");
+	tar_end(&tar);
+	ck_assert_msg(apply_bytes(tar.out.data, tar.out.len, &limits) == 0, "%s", e.msg);
+	ck_assert_uint_eq(layer.links.n, 4);
+	ck_assert_str_eq(layer.links.v[0], "l1");
+	ck_assert_str_eq(layer.links.v[1], "below");
+	ck_assert_str_eq(layer.links.v[2], "d/l2");
+	ck_assert_str_eq(layer.links.v[3], "gone");
+	ck_assert_uint_eq(layer.implied.n, 2);
+	ck_assert_str_eq(layer.implied.v[0], "");
+	ck_assert_str_eq(layer.implied.v[1], "d");
+}
+END_TEST
+
+START_TEST(a_root_that_is_not_told_has_the_time_of_the_epoch)
+{
+	begin();
+	tar_file(&tar, "f", 0644, "x");
+	applies();
+	ck_assert_int_eq(look(".").st_mtim.tv_sec, 0);
+	ck_assert_int_eq(look(".").st_mtim.tv_nsec, 0);
+	begin();
+	tar_dir(&tar, "./", 0750);
+	tar_file(&tar, "f", 0644, "x");
+	applies();
+	ck_assert_int_eq(look(".").st_mtim.tv_sec, look("f").st_mtim.tv_sec);
+	ck_assert_int_ne(look(".").st_mtim.tv_sec, 0);
+}
+END_TEST
+
 START_TEST(hard_links_out_of_the_layer_are_refused)
 {
 	static const char *const targets[] = { "/etc/passwd", "../../etc/passwd", "none", "d" };
@@ -476,7 +515,7 @@ START_TEST(truncated_and_damaged_archives_are_refused)
 
 	begin();
 	tar_file(&tar, "f", 0644, "some text");
-	ck_assert_int_eq(apply_bytes(tar.out.data, 700, &limits), -1);
+	ck_assert_int_eq(apply_bytes(tar.out.data, 515, &limits), -1);
 	ck_assert_int_eq(e.kind, ERR_INVALID);
 	begin();
 	ck_assert_int_eq(apply_bytes("no tar at all, but long enough to be read as one, surely", 50, &limits), -1);
@@ -566,6 +605,13 @@ START_TEST(digests_are_of_both_streams_with_the_padding)
 	ck_assert_uint_eq(layer.tar_bytes, tar.out.len);
 	ck_assert_uint_eq(layer.blob_bytes, n);
 
+	/* Without what the last record was filled with */
+	n = gzip(tar.out.data, tar.out.len - sizeof zeros + 512, packed, sizeof packed);
+	digest_of(tar.out.data, LAYER_TAR_RECORD, &gz_digest);
+	snprintf(dir, sizeof dir, "%s", unit_dir());
+	ck_assert_msg(apply_bytes(packed, n, &limits) == 0, "%s", e.msg);
+	ck_assert_str_eq(layer.record_diff_id, gz_digest.text);
+
 	/* Two gzip members are one stream */
 	half = tar.out.len / 3;
 	n = gzip(tar.out.data, half, packed, sizeof packed);
@@ -578,6 +624,23 @@ START_TEST(digests_are_of_both_streams_with_the_padding)
 	snprintf(dir, sizeof dir, "%s", unit_dir());
 	ck_assert_msg(apply_bytes(zst, n, &limits) == 0, "%s", e.msg);
 	ck_assert_str_eq(layer.diff_id, tar_digest.text);
+}
+END_TEST
+
+/* As `umoci insert` writes them: no padding behind the last file, no end mark. A byte less is too little. */
+START_TEST(tar_may_end_with_its_last_byte)
+{
+	const struct layer_limits limits = LAYER_LIMITS_DEFAULT;
+
+	for (size_t n = 995; n <= 1024 + 512; n++) {
+		bool is_whole = n >= 512 + 1000;
+
+		begin();
+		tar_file(&tar, "f", 0644, arena_printf(arena, "%01000d", 7));
+		ck_assert_msg((apply_bytes(tar.out.data, n, &limits) == 0) == is_whole, "%zu: %s", n, e.msg);
+		if (is_whole)
+			ck_assert_uint_eq(layer.tar_bytes, n);
+	}
 }
 END_TEST
 
@@ -663,9 +726,10 @@ UNIT_MAIN("layer", files_get_content_mode_and_time, layer_without_root_entry_get
 	  whiteout_never_hides_what_its_own_layer_brings, directory_over_a_whiteout_is_opaque,
 	  malformed_whiteouts_are_refused, names_that_lead_outside_are_refused,
 	  absolute_names_are_below_the_root, links_to_the_host_are_followed_below_the_root_only,
-	  links_within_the_layer_are_followed, hard_links_out_of_the_layer_are_refused,
+	  links_within_the_layer_are_followed, hard_links_to_layers_below_are_told, a_root_that_is_not_told_has_the_time_of_the_epoch,
+	  hard_links_out_of_the_layer_are_refused,
 	  root_must_be_a_directory, overlay_attributes_and_devices_are_refused,
 	  owner_that_means_nobody_is_refused, truncated_and_damaged_archives_are_refused, limits_hold,
 	  deep_and_long_names_are_refused, digests_are_of_both_streams_with_the_padding,
-	  damaged_compression_is_refused, other_compressions_are_refused_by_name, empty_layer_is_a_layer,
+	  tar_may_end_with_its_last_byte, damaged_compression_is_refused, other_compressions_are_refused_by_name, empty_layer_is_a_layer,
 	  gzip_bomb_is_refused)

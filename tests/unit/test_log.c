@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/own.h"
@@ -146,6 +148,80 @@ START_TEST(fields_belong_to_their_thread)
 }
 END_TEST
 
+START_TEST(the_journal_gets_priorities_and_no_time)
+{
+	char stream[48];
+	struct stat st;
+
+	ck_assert_int_eq(fd_pipe(log_pipe, 0), 0);
+	ck_assert_int_eq(fstat(log_pipe[1], &st), 0);
+	snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	log_init("kilnd", log_pipe[1], LOG_LVL_DEBUG, false);
+	log_err("a");
+	log_warn("b\n<0>c");
+	log_debug("d");
+	ck_assert_str_eq(logged(), "<3>a\n<4>b\\x0a<0>c\n<7>d\n");
+	log_set_json(true);
+	log_info("e");
+	ck_assert(str_starts(logged(), "<6>{\"time\":\""));
+	setenv("JOURNAL_STREAM", "1:1", 1);
+	log_init("kilnd", log_pipe[1], LOG_LVL_DEBUG, false);
+	log_info("f");
+	ck_assert_str_eq(logged() + AFTER_TIME, "kilnd info: f\n");
+}
+END_TEST
+
+START_TEST(pairs_are_quoted_and_written_at_any_level)
+{
+	const struct log_pair pairs[] = { { .key = "uid", .number = -1 }, { .key = "path", .text = "/a \" uid=0" } };
+	const char *line;
+
+	log_to_pipe(LOG_LVL_ERR, false);
+	log_pairs(LOG_LVL_INFO, "audit", pairs, 2);
+	ck_assert_str_eq(logged() + AFTER_TIME, "kilnd info: audit uid=-1 path=\"/a \\\" uid=0\"\n");
+	log_set_json(true);
+	log_pairs(LOG_LVL_INFO, "audit", pairs, 2);
+	line = logged();
+	ck_assert_ptr_nonnull(strstr(line, "\"msg\":\"audit\",\"uid\":-1,\"path\":\"/a \\\" uid=0\"}\n"));
+}
+END_TEST
+
+START_TEST(logfmt_is_as_logrus_writes_it)
+{
+	const struct log_pair pairs[] = { { .key = "uid", .number = -1 }, { .key = "path", .text = "/a" } };
+	const char *line;
+
+	log_to_pipe(LOG_LVL_DEBUG, false);
+	log_set_logfmt();
+	log_err("exec: \"nosuch\"\n\tlevel=info \\ \x1b");
+	line = logged();
+	ck_assert_int_eq(line[strlen("time=\"2026-11-29T08:15:49")], 'Z');
+	ck_assert_str_eq(line + strlen("time=\"2026-11-29T08:15:49Z\" "),
+			 "level=error msg=\"exec: \\\"nosuch\\\"\\n\\tlevel=info \\\\ \\x1b\"\n");
+	log_pairs(LOG_LVL_WARN, "audit", pairs, 2);
+	ck_assert_ptr_nonnull(strstr(logged(), "Z\" level=warning msg=\"audit\" uid=-1 path=\"/a\"\n"));
+}
+END_TEST
+
+START_TEST(only_printable_ascii_is_printable)
+{
+	AUTO_STRBUF struct strbuf out = { 0 };
+
+	log_printable(&out, "a b\n\x1b[2J\x7f\xc2\x9b\xff\\~", 100);
+	ck_assert_str_eq(out.data, "a b\\x0a\\x1b[2J\\x7f\\xc2\\x9b\\xff\\\\~");
+	strbuf_reset(&out);
+	log_printable(&out, "abcdef", 3);
+	ck_assert_str_eq(out.data, "abc...");
+	strbuf_reset(&out);
+	log_printable(&out, "abc", 3);
+	ck_assert_str_eq(out.data, "abc");
+	log_to_pipe(LOG_LVL_INFO, false);
+	log_info("x\xc2\x9b\xc3\xa4");
+	ck_assert_str_eq(logged() + AFTER_TIME, "kilnd info: x\\xc2\\x9b\xc3\xa4\n");
+}
+END_TEST
+
 START_TEST(a_closed_log_disturbs_nobody)
 {
 	log_init("kilnd", 999, LOG_LVL_INFO, false);
@@ -157,5 +233,6 @@ END_TEST
 
 UNIT_MAIN("log", a_line_has_time_program_level_and_message, levels_are_filtered, levels_are_parsed,
 	  fields_follow_until_cleared, lines_cannot_be_forged, json_lines_are_objects,
-	  long_messages_and_values_are_cut, fields_belong_to_their_thread,
+	  long_messages_and_values_are_cut, fields_belong_to_their_thread, the_journal_gets_priorities_and_no_time,
+	  pairs_are_quoted_and_written_at_any_level, logfmt_is_as_logrus_writes_it, only_printable_ascii_is_printable,
 	  a_closed_log_disturbs_nobody)

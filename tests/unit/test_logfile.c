@@ -50,7 +50,7 @@ START_TEST(entries_come_back_as_written)
 	struct err e;
 
 	FILE_WITH(LINE("one\\n", "stdout") LINE("t\\u0000wo \\\"q\\\" \\u00e9 \\ud83d\\ude00\\n", "stderr"));
-	ck_assert_int_eq(logfile_open(path, &l, &e), 0);
+	ck_assert_int_eq(logfile_open(path, 1, &l, &e), 0);
 	read_all(l);
 	ck_assert_uint_eq(n_entries, 2);
 	ck_assert_int_eq(memcmp(seen.data, "o:one\ne:t\0wo \"q\" \xc3\xa9 \xf0\x9f\x98\x80\n", seen.len), 0);
@@ -67,7 +67,7 @@ START_TEST(an_unfinished_line_waits_for_its_end)
 	int fd;
 
 	file_with(whole, sizeof(whole) - 10);
-	ck_assert_int_eq(logfile_open(path, &l, &e), 0);
+	ck_assert_int_eq(logfile_open(path, 1, &l, &e), 0);
 	read_all(l);
 	ck_assert_uint_eq(n_entries, 1);
 	fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
@@ -85,7 +85,7 @@ START_TEST(the_tail_is_the_last_entries)
 	struct err e;
 
 	FILE_WITH(LINE("1\\n", "stdout") LINE("2\\n", "stdout") LINE("3\\n", "stdout"));
-	ck_assert_int_eq(logfile_open(path, &l, &e), 0);
+	ck_assert_int_eq(logfile_open(path, 1, &l, &e), 0);
 	ck_assert_int_eq(logfile_seek_tail(l, 2, &e), 0);
 	read_all(l);
 	ck_assert_str_eq(seen.data, "o:2\no:3\n");
@@ -105,7 +105,7 @@ START_TEST(a_line_of_another_shape_is_skipped)
 	struct err e;
 
 	FILE_WITH("garbage\n{\"log\":\"x\\u12\"}\n{\"log\":\"\\q\",\n\n" LINE("ok\\n", "stdout"));
-	ck_assert_int_eq(logfile_open(path, &l, &e), 0);
+	ck_assert_int_eq(logfile_open(path, 1, &l, &e), 0);
 	read_all(l);
 	ck_assert_str_eq(seen.data, "o:ok\n");
 	logfile_free(l);
@@ -122,7 +122,7 @@ START_TEST(an_endless_line_is_skipped_and_bounded)
 		strbuf_addc(&big, 'x');
 	strbuf_adds(&big, "\n" LINE("after\\n", "stdout"));
 	file_with(big.data, big.len);
-	ck_assert_int_eq(logfile_open(path, &l, &e), 0);
+	ck_assert_int_eq(logfile_open(path, 1, &l, &e), 0);
 	read_all(l);
 	ck_assert_str_eq(seen.data, "o:after\n");
 	logfile_free(l);

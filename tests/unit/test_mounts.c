@@ -24,7 +24,7 @@ static int plan(const char *mounts, struct arena *a, struct mount_op **ret, size
 	ck_assert_msg(json_decode(json, strlen(json), &oci_config_schema, a, NULL, NULL, &config,
 				  e) == 0,
 		      "%s", e->msg);
-	return mounts_plan(config, &v2, a, ret, ret_n, e);
+	return mounts_plan(config, &v2, "/kiln/x", a, ret, ret_n, e);
 }
 
 static void check_refused(const char *mounts, enum err_kind kind, const char *word)
@@ -41,19 +41,50 @@ static void check_refused(const char *mounts, enum err_kind kind, const char *wo
 START_TEST(what_is_not_supported_is_refused_by_name)
 {
 	check_refused("{\"destination\":\"/a\",\"type\":\"nfs\"}", ERR_UNSUPPORTED, "nfs");
-	check_refused("{\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[\"tmpcopyup\"]}",
-		      ERR_UNSUPPORTED, "tmpcopyup");
-	check_refused("{\"destination\":\"/a\",\"type\":\"bind\",\"source\":\"/b\",\"options\":[\"idmap\"]}",
-		      ERR_UNSUPPORTED, "idmap");
-	check_refused("{\"destination\":\"/a\",\"type\":\"bind\",\"source\":\"/b\","
-		      "\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]}",
+	check_refused("{\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":[\"remount\"]}",
+		      ERR_UNSUPPORTED, "remount");
+	check_refused("{\"destination\":\"/a\",\"type\":\"tmpfs\",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}],"
+		      "\"gidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]}",
 		      ERR_UNSUPPORTED, "uidMappings");
+}
+END_TEST
+
+#define MAPPED(more) "{\"destination\":\"/a\",\"type\":\"bind\",\"source\":\"/b\"" more "}"
+
+START_TEST(mappings_come_in_pairs_and_in_range)
+{
+	check_refused(MAPPED(",\"options\":[\"idmap\"]"), ERR_INVALID, "'idmap' needs");
+	check_refused(MAPPED(",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]"), ERR_INVALID, "gidMappings");
+	check_refused(MAPPED(",\"gidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]"), ERR_INVALID, "uidMappings");
+	check_refused(MAPPED(",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":0}],\"gidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]"),
+		      ERR_INVALID, "uidMappings[0]");
+	check_refused(MAPPED(",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}],\"gidMappings\":[{\"containerID\":4294967295,\"hostID\":1,\"size\":1}]"),
+		      ERR_INVALID, "gidMappings[0]");
+}
+END_TEST
+
+/* Each file system there gets its devices: the second hides those of the first. */
+START_TEST(dev_may_be_mounted_more_than_once)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	struct mount_op *ops;
+	struct err e = { 0 };
+	size_t n = 0, n_devices = 0;
+
+	ck_assert_msg(plan("{\"destination\":\"/dev\",\"type\":\"tmpfs\"},{\"destination\":\"dev/\",\"type\":\"tmpfs\"},"
+			   "{\"destination\":\"/x/../dev\",\"type\":\"tmpfs\"}", a, &ops, &n, &e) == 0, "%s", e.msg);
+	for (size_t i = 0; i < n; i++)
+		n_devices += ops[i].kind == MOUNT_DEVICE && str_eq(ops[i].name, "null");
+	ck_assert_uint_eq(n_devices, 3);
 }
 END_TEST
 
 START_TEST(what_makes_no_sense_is_told)
 {
-	check_refused("{\"destination\":\"a\",\"type\":\"tmpfs\"}", ERR_INVALID, "absolute");
+	check_refused("{\"destination\":\"\",\"type\":\"tmpfs\"}", ERR_INVALID, "destination");
+	check_refused("{\"destination\":\"proc/x\",\"type\":\"tmpfs\"}", ERR_INVALID, "inside /proc");
+	check_refused("{\"destination\":\"..\",\"type\":\"tmpfs\"}", ERR_INVALID, "root");
+	check_refused("{\"destination\":\"/a\",\"type\":\"mqueue\",\"options\":[\"tmpcopyup\"]}", ERR_INVALID, "tmpcopyup");
 	check_refused("{\"destination\":\"/x/..\",\"type\":\"tmpfs\"}", ERR_INVALID, "root");
 	check_refused("{\"destination\":\"/a\"}", ERR_INVALID, "neither a type");
 	check_refused("{\"destination\":\"/a\",\"type\":\"bind\"}", ERR_INVALID, "source");
@@ -139,6 +170,6 @@ START_TEST(links_below_the_data_root_lead_nowhere)
 }
 END_TEST
 
-UNIT_MAIN("mounts", what_is_not_supported_is_refused_by_name, what_makes_no_sense_is_told,
+UNIT_MAIN("mounts", mappings_come_in_pairs_and_in_range, what_is_not_supported_is_refused_by_name, what_makes_no_sense_is_told, dev_may_be_mounted_more_than_once,
 	  a_later_option_wins, propagation_has_its_names,
 	  sources_come_from_the_data_root_or_the_message, links_below_the_data_root_lead_nowhere)

@@ -16,7 +16,8 @@
 
 #define GOLDEN "tests/golden/plan"
 
-static const struct cgroup_v1 v1[] = { { "cpu,cpuacct", "cpu,cpuacct" }, { "memory", "memory" } };
+static const struct cgroup_v1 v1[] = { { "cpu,cpuacct", "cpu,cpuacct", "/sys/fs/cgroup/cpu,cpuacct" },
+				       { "memory", "memory", "/sys/fs/cgroup/memory" } };
 static const struct cgroup_layout layouts[] = { { .is_v2 = true }, { .v1 = v1, .n_v1 = 2 } };
 
 /* A document is the specification's configuration ("ociVersion" comes first) or a launch document. */
@@ -24,7 +25,7 @@ static int make(const char *json, const struct cgroup_layout *layout, struct are
 		struct strbuf *out, struct err *e)
 {
 	struct launch_stdio_fds stdio = { 0, 1, 2 };
-	struct launch_spec bundle = { .container_dir = arena_strdup(a, "/bundle") }, *spec = &bundle;
+	struct launch_spec bundle = { .container_dir = arena_strdup(a, "/bundle"), .cgroup_path = arena_strdup(a, "/kiln/x") }, *spec = &bundle;
 	struct launch_plan *plan;
 	void *doc;
 
@@ -102,14 +103,43 @@ static void check_refused(const char *json, enum err_kind kind, const char *word
 
 START_TEST(what_is_not_supported_is_refused_by_name)
 {
-	check_refused(CONFIG("", "\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]},"), ERR_UNSUPPORTED,
-		      "hooks");
-	check_refused(CONFIG(",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]", ""),
+	check_refused("{\"version\":1,\"id\":\"x\",\"dataRoot\":\"/d\",\"layersDir\":\"/l\",\"lowers\":[\"a\"],\"containerDir\":\"/c\",\"cgroupPath\":\"/g\",\"seccompProfile\":\"\",\"socketPath\":\"/s\",\"stdio\":{},\"config\":" CONFIG("", "\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]},") "}",
+		      ERR_UNSUPPORTED, "hooks");
+	check_refused("{\"version\":1,\"id\":\"x\",\"dataRoot\":\"/d\",\"layersDir\":\"/l\",\"lowers\":[\"a\"],\"containerDir\":\"/c\",\"cgroupPath\":\"/g\",\"seccompProfile\":\"\",\"socketPath\":\"/s\",\"stdio\":{},\"config\":" CONFIG(",\"uidMappings\":[{\"containerID\":0,\"hostID\":1,\"size\":1}]", "") "}",
 		      ERR_UNSUPPORTED, "uidMappings");
-	check_refused(CONFIG(",\"personality\":{\"domain\":\"LINUX\"}", ""), ERR_UNSUPPORTED,
-		      "personality");
+	check_refused(CONFIG(",\"personality\":{\"domain\":\"LINUX\",\"flags\":[\"x\"]}", ""), ERR_UNSUPPORTED,
+		      "linux.personality: flags");
 	check_refused(CONFIG(",\"intelRdt\":{\"closID\":\"x\"}", ""), ERR_UNSUPPORTED, "intelRdt");
 	check_refused(CONFIG(",\"mountLabel\":\"x\"", ""), ERR_UNSUPPORTED, "mountLabel");
+}
+END_TEST
+
+#define ONE(inside, outside, n) "{\"containerID\":" #inside ",\"hostID\":" #outside ",\"size\":" #n "}"
+#define USERS(uids, gids, namespaces, process)                                                              \
+	"{\"ociVersion\":\"1.2.0\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"" process "}," \
+	"\"linux\":{\"namespaces\":[{\"type\":\"mount\"}" namespaces "],\"uidMappings\":[" uids "],\"gidMappings\":[" gids "]}}"
+#define USER ",{\"type\":\"user\"}"
+
+START_TEST(mappings_of_a_user_namespace_are_checked)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	AUTO_STRBUF struct strbuf out = { 0 };
+	struct err e = { 0 };
+
+	ck_assert_msg(make(USERS(ONE(0, 1000, 5) "," ONE(5, 1005, 5), ONE(0, 1, 1), USER, ",\"user\":{\"uid\":9,\"gid\":0}"), &layouts[0], a, &out, &e) == 0, "%s", e.msg);
+	/* devices are the host's, bound */
+	ck_assert_ptr_nonnull(strstr(strbuf_cstr(&out), "clone: mount user"));
+	ck_assert_ptr_nonnull(strstr(strbuf_cstr(&out), "bind /dev/null on /dev/null"));
+	check_refused(USERS(ONE(0, 1, 5) "," ONE(4, 100, 5), ONE(0, 1, 1), USER, ""), ERR_INVALID, "linux: uidMappings[1]: it overlaps uidMappings[0]");
+	check_refused(USERS(ONE(0, 1, 1), ONE(0, 1, 5) "," ONE(10, 5, 1), USER, ""), ERR_INVALID, "linux: gidMappings[1]: it overlaps gidMappings[0]");
+	check_refused(USERS(ONE(1, 1, 1), ONE(0, 1, 1), USER, ""), ERR_INVALID, "linux: uidMappings: containerID 0");
+	check_refused(USERS("", "", USER, ""), ERR_INVALID, "linux: uidMappings: a user namespace needs");
+	check_refused(USERS(ONE(0, 1, 1), "", USER, ""), ERR_INVALID, "linux: gidMappings");
+	check_refused(USERS(ONE(0, 1, 1), ONE(0, 1, 1), "", ""), ERR_INVALID, "linux.uidMappings: they need");
+	check_refused(USERS(ONE(0, 1, 1), ONE(0, 1, 1), USER ",{\"type\":\"ipc\",\"path\":\"/x\"}", ""), ERR_UNSUPPORTED, "ipc namespace by path");
+	check_refused(USERS(ONE(0, 1, 1), ONE(0, 1, 1), USER, ",\"user\":{\"uid\":1,\"gid\":0}"), ERR_INVALID, "process.user.uid: 1 has no mapping");
+	check_refused(USERS(ONE(0, 1, 1), ONE(0, 1, 1), USER, ",\"user\":{\"uid\":0,\"gid\":0,\"additionalGids\":[7]}"), ERR_INVALID, "additionalGids: 7");
+	check_refused(USERS(ONE(0, 1, 1), ONE(0, 1, 1), USER, ",\"capabilities\":{\"bounding\":[\"CAP_SYS_ADMIN\"]}"), ERR_UNSUPPORTED, "CAP_SYS_ADMIN in a user namespace");
 }
 END_TEST
 
@@ -154,8 +184,10 @@ START_TEST(bad_processes_are_told)
 		      "oomScoreAdj");
 	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"user\":{\"uid\":4294967295}"),
 		      ERR_INVALID, "4294967295");
-	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"apparmorProfile\":\"x\""),
-		      ERR_UNSUPPORTED, "apparmor");
+	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"apparmorProfile\":\"x\\nexec unconfined\""),
+		      ERR_INVALID, "process.apparmorProfile: a control character");
+	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"apparmorProfile\":\" x\""), ERR_INVALID, "' x' is no name");
+	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"selinuxLabel\":\"x \""), ERR_INVALID, "'x ' is no name");
 	check_refused(PROCESS("\"args\":[\"a\"],\"cwd\":\"/\",\"capabilities\":{\"bounding\":[\"CAP_X\"]}"),
 		      ERR_INVALID, "CAP_X");
 }
@@ -190,5 +222,5 @@ START_TEST(layers_fit_one_page_of_options)
 END_TEST
 
 UNIT_MAIN("plan", golden_plans_are_as_written, what_is_not_supported_is_refused_by_name,
-	  mounts_inside_proc_are_refused, host_controls_are_refused, bad_processes_are_told,
+	  mappings_of_a_user_namespace_are_checked, mounts_inside_proc_are_refused, host_controls_are_refused, bad_processes_are_told,
 	  layers_fit_one_page_of_options)

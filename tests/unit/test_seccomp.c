@@ -9,13 +9,14 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/own.h"
 #include "oci/runtime_config.h"
-#include "runtime/seccomp.h"
+#include "runtime/seccomp_parts.h"
 #include "tests/unit/unit.h"
 
 #define CAP_SYS_ADMIN_BIT (1ull << 21)
@@ -107,6 +108,28 @@ START_TEST(default_profile_forbids_what_docker_s_does)
 	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_X86_64, SYS_socket, 2), SECCOMP_RET_ALLOW);
 	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_I386, 3, 0), SECCOMP_RET_ALLOW); /* read */
 	ck_assert_uint_eq(ask(&p, AUDIT_ARCH_I386, 21, 0), EPERM_RET);        /* mount */
+}
+END_TEST
+
+START_TEST(a_filter_can_be_asked)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	const struct sock_fprog none = { 0 };
+	struct sock_filter odd[] = { BPF_STMT(BPF_LDX | BPF_W | BPF_IMM, 1), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	const struct sock_fprog odd_one = { 2, odd };
+	struct sock_fprog p;
+	struct err e = { 0 };
+
+	ck_assert_msg(build("default", 0, a, &p, &e) == 0, "%s", e.msg);
+	ck_assert(seccomp_allows(&p, &(struct seccomp_call){ .number = SYS_setsid }));
+	ck_assert(seccomp_allows(&p, &(struct seccomp_call){ SYS_clone, { CLONE_PARENT } }));
+	ck_assert(!seccomp_allows(&p, &(struct seccomp_call){ SYS_clone, { CLONE_NEWUSER } }));
+	ck_assert(!seccomp_allows(&p, &(struct seccomp_call){ .number = SYS_mount }));
+	for (int nr = 0; nr < 500; nr++)
+		ck_assert_int_eq(seccomp_allows(&p, &(struct seccomp_call){ .number = nr }),
+				 ask(&p, AUDIT_ARCH_X86_64, nr, 0) == SECCOMP_RET_ALLOW);
+	ck_assert(seccomp_allows(&none, &(struct seccomp_call){ .number = SYS_mount }));
+	ck_assert(!seccomp_allows(&odd_one, &(struct seccomp_call){ .number = SYS_read }));
 }
 END_TEST
 
@@ -270,30 +293,107 @@ START_TEST(a_second_filter_comes_from_the_cache)
 }
 END_TEST
 
+/* An entry for this key that allows everything; only what hashes everything with it can tell. */
+static void poison(int fd, off_t at)
+{
+	ck_assert_int_eq(pwrite(fd, "\6\0\0\0\0\0\377\177", 8, at), 8);
+}
+
+static void spoil(int kind, int fd, const char *entry)
+{
+	if (kind == 0)
+		ck_assert_int_eq(ftruncate(fd, 700), 0);
+	else if (kind == 1)
+		poison(fd, 96);
+	else if (kind == 2)
+		ck_assert_int_eq(ftruncate(fd, 0), 0);
+	else if (kind == 3)
+		ck_assert_int_eq(fchmod(fd, 0666), 0);
+	else
+		ck_assert_int_eq(geteuid() == 0 ? chown(entry, 65534, 65534) : ftruncate(fd, 1), 0);
+}
+
 START_TEST(torn_and_poisoned_entries_are_built_again)
 {
 	AUTO_ARENA struct arena *a = arena_new();
 	const char *dir = arena_printf(a, "%s/seccomp", unit_dir());
 	struct sock_fprog good, again;
+	struct stat st;
 	char *entry;
 
 	build_cached(dir, a, &good);
 	entry = only_entry(dir, a);
-	for (int kind = 0; kind < 3; kind++) {
+	for (int kind = 0; kind < 5; kind++) {
 		AUTO_CLOSE int fd = open(entry, O_RDWR | O_CLOEXEC);
 
 		ck_assert_int_ge(fd, 0);
-		if (kind == 0)
-			ck_assert_int_eq(ftruncate(fd, 700), 0);
-		else if (kind == 1)
-			ck_assert_int_eq(pwrite(fd, "\6\0\0\0\0\0\377\177", 8, 96),
-					 8); /* allow everything */
-		else
-			ck_assert_int_eq(ftruncate(fd, 0), 0);
+		spoil(kind, fd, entry);
 		build_cached(dir, a, &again);
 		ck_assert(is_same(&good, &again));
 		entry = only_entry(dir, a);
+		ck_assert_int_eq(stat(entry, &st), 0);
+		ck_assert_uint_eq(st.st_uid, geteuid());
+		ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	}
+}
+END_TEST
+
+START_TEST(an_entry_under_anothers_name_is_none)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	const char *dir = arena_printf(a, "%s/seccomp", unit_dir());
+	char one[DIGEST_HEX_LEN + 1], other[DIGEST_HEX_LEN + 1];
+	struct sock_fprog p, got;
+
+	memset(one, 'a', sizeof(one) - 1);
+	memset(other, 'b', sizeof(other) - 1);
+	one[DIGEST_HEX_LEN] = other[DIGEST_HEX_LEN] = '\0';
+	p = (struct sock_fprog){ 1, &(struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	seccomp_cache_save(dir, one, &p);
+	ck_assert(seccomp_cache_load(dir, one, a, &got));
+	ck_assert(is_same(&p, &got));
+	ck_assert_int_eq(rename(arena_printf(a, "%s/%s", dir, one), arena_printf(a, "%s/%s", dir, other)), 0);
+	ck_assert(!seccomp_cache_load(dir, other, a, &got));
+	ck_assert(!seccomp_cache_load(dir, one, a, &got));
+}
+END_TEST
+
+START_TEST(the_oldest_entries_go)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	const char *dir = arena_printf(a, "%s/seccomp", unit_dir());
+	struct sock_filter insn = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct sock_fprog p = { 1, &insn }, got;
+	const char *name;
+
+	for (int i = 0; i < SECCOMP_CACHE_MAX + 3; i++) {
+		struct timespec times[2] = { { .tv_sec = 1000 + i }, { .tv_sec = 1000 + i } };
+
+		name = arena_printf(a, "%064d", i);
+		seccomp_cache_save(dir, name, &p);
+		ck_assert_int_eq(utimensat(AT_FDCWD, arena_printf(a, "%s/%s", dir, name), times, 0), 0);
+	}
+	for (int i = 0; i < SECCOMP_CACHE_MAX + 3; i++)
+		ck_assert_int_eq(seccomp_cache_load(dir, arena_printf(a, "%064d", i), a, &got), i >= 3);
+}
+END_TEST
+
+START_TEST(whatever_goes_into_a_filter_is_in_its_key)
+{
+	const struct seccomp_facts facts[] = {
+		{ 1, "x86_64", 6, 1, "6.1.0", 6 }, { 3, "x86_64", 6, 1, "6.1.0", 6 }, { 1, "aarch64", 6, 1, "6.1.0", 6 },
+		{ 1, "x86_64", 6, 2, "6.2.0", 6 }, { 1, "x86_64", 6, 1, "6.1.0", 5 }, { 1, "x86_64", 6, 1, "6.1.0", 6 },
+		{ 1, "x86_64", 6, 1, "6.1.0", 6 },
+	};
+	char keys[ARRAY_SIZE(facts)][DIGEST_HEX_LEN + 1], again[DIGEST_HEX_LEN + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+		seccomp_key(i == 5 ? "{ }" : "{}", i == 6, &facts[i], keys[i]);
+		for (size_t k = 0; k < i; k++)
+			ck_assert_str_ne(keys[k], keys[i]);
+	}
+	seccomp_key("{}", false, &facts[0], again);
+	ck_assert_str_eq(keys[0], again);
 }
 END_TEST
 
@@ -316,14 +416,16 @@ START_TEST(a_cache_that_others_can_write_to_is_not_believed)
 END_TEST
 
 #ifdef __x86_64__
-UNIT_MAIN("seccomp", default_profile_forbids_what_docker_s_does, capabilities_open_rules,
+UNIT_MAIN("seccomp", default_profile_forbids_what_docker_s_does, a_filter_can_be_asked, capabilities_open_rules,
 	  newer_system_calls_are_not_there, conditions_hold_and_do_not,
 	  two_comparisons_of_one_argument, unconfined_is_no_filter,
 	  what_is_wrong_in_a_profile_is_told, a_second_filter_comes_from_the_cache,
 	  torn_and_poisoned_entries_are_built_again,
+	  an_entry_under_anothers_name_is_none, the_oldest_entries_go, whatever_goes_into_a_filter_is_in_its_key,
 	  a_cache_that_others_can_write_to_is_not_believed)
 #else
 UNIT_MAIN("seccomp", unconfined_is_no_filter, what_is_wrong_in_a_profile_is_told,
 	  a_second_filter_comes_from_the_cache, torn_and_poisoned_entries_are_built_again,
+	  an_entry_under_anothers_name_is_none, the_oldest_entries_go, whatever_goes_into_a_filter_is_in_its_key,
 	  a_cache_that_others_can_write_to_is_not_believed)
 #endif

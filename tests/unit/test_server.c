@@ -1,260 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server with routes of its own on the test's thread, and a blocking client on another. */
-#include "daemon/server.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include "base/log.h"
-#include "base/own.h"
-#include "daemon/server_priv.h"
-#include "tests/unit/unit.h"
-
-static struct loop *loop;
-static struct server *server;
-static char socket_path[128];
-static struct request *_Atomic held;
-static _Atomic int n_gone;
-static struct err sink_err;
-static _Atomic bool is_sink_done;
-static _Atomic int sink_fd = -1;   /* the reading end */
-static struct loop_timer *later_timer;
-static int hijacked_fd = -1;
-
-/* ---- routes ---- */
-
-static void echo(struct request *r)
-{
-	AUTO_STRBUF struct strbuf out = { 0 };
-
-	strbuf_addf(&out, "\"%s %u %d\"", request_param(r, "id"), request_api(r), request_query_bool(r, "flag"));
-	reply_json(r, 200, &out);
-}
-
-static void body(struct request *r)
-{
-	size_t n = 0;
-	const char *text = request_body(r, &n);
-
-	reply_text(r, 200, "text/plain", text);
-}
-
-static void multi(struct request *r)
-{
-	reply_text(r, 200, "text/plain", request_param(r, "name"));
-}
-
-static void stream(struct request *r)
-{
-	reply_stream_begin(r, 200, "application/json");
-	reply_stream_write(r, "one\n", 4);
-	reply_stream_write(r, "", 0);
-	reply_stream_write(r, "two\n", 4);
-	reply_stream_end(r);
-}
-
-static void on_gone(void *ctx)
-{
-	(void)ctx;
-	n_gone++;
-	held = NULL;
-}
-
-static void hold(struct request *r)
-{
-	held = r;
-	if (request_query_bool(r, "watch"))
-		request_on_gone(r, on_gone, NULL);
-}
-
-static void answer_held(void *ctx)
-{
-	struct request *r = held;
-
-	(void)ctx;
-	held = NULL;
-	reply_text(r, 200, "text/plain", "late");
-	loop_timer_free(TAKE_PTR(later_timer));
-}
-
-static void later(struct request *r)
-{
-	held = r;
-	later_timer = loop_timer_new(loop, "later", answer_held, NULL);
-	loop_timer_start(later_timer, 100, 0);
-}
-
-static void sunk(void *ctx, const struct err *err)
-{
-	struct request *r = ctx;
-
-	sink_err = *err;
-	is_sink_done = true;
-	if (err->kind != ERR_NONE)
-		reply_error(r, err);
-	else
-		reply_text(r, 200, "text/plain", "sunk");
-}
-
-static void sink(struct request *r)
-{
-	int fds[2];
-
-	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
-	fd_set_nonblock(fds[1], true);
-	if (request_query_bool(r, "dead"))
-		close_fd(&fds[0]);
-	sink_fd = fds[0];
-	request_body_to_fd(r, fds[1], sunk, r);
-}
-
-static void hijack(struct request *r)
-{
-	struct err e = { 0 };
-	char prefix[4096], text[64];
-	size_t n = 0;
-
-	ck_assert_int_eq(reply_hijack(r, "application/vnd.docker.raw-stream", request_query_bool(r, "std"), &hijacked_fd,
-				      prefix, sizeof(prefix), &n, &e), 0);
-	snprintf(text, sizeof(text), "[%.*s]", (int)n, prefix);
-	ck_assert_int_eq(send(hijacked_fd, text, strlen(text), 0), (ssize_t)strlen(text));
-	close_fd(&hijacked_fd);
-}
-
-static void empty(struct request *r)
-{
-	reply_empty(r, request_query_bool(r, "not-modified") ? 304 : 204);
-}
-
-static const struct route routes[] = {
-	{ "GET", "/echo/{id}", 0, echo },
-	{ "POST", "/body", ROUTE_BODY_JSON, body },
-	{ "GET", "/multi/json", 0, empty },
-	{ "GET", "/multi/{name...}/json", 0, multi },
-	{ "DELETE", "/multi/{name...}", 0, multi },
-	{ "GET", "/stream", 0, stream },
-	{ "GET", "/hold", 0, hold },
-	{ "GET", "/later", 0, later },
-	{ "POST", "/sink", ROUTE_BODY_STREAM, sink },
-	{ "POST", "/hijack", ROUTE_BODY_JSON, hijack },
-	{ "POST", "/empty", 0, empty },
-};
-
-/* ---- the frame ---- */
-
-typedef void (*client_fn)(void);
-
-static void stop(void *ctx)
-{
-	(void)ctx;
-	loop_stop(loop);
-}
-
-static void *client_main(void *ctx)
-{
-	client_fn fn = *(client_fn *)ctx;
-
-	fn();
-	loop_post(loop, stop, NULL);
-	return NULL;
-}
-
-static void begin(void)
-{
-	struct err e = { 0 };
-	char url[160];
-
-	log_set_level(LOG_LVL_ERR);
-	sigaction(SIGPIPE, &(struct sigaction){ .sa_handler = SIG_IGN }, NULL);
-	snprintf(socket_path, sizeof(socket_path), "%s/s.sock", unit_dir());
-	snprintf(url, sizeof(url), "unix://%s", socket_path);
-	ck_assert_int_eq(loop_new(&loop, &e), 0);
-	ck_assert_int_eq(server_new(loop, &server, &e), 0);
-	server_add_door(server, &(struct door){ .name = "test", .routes = routes, .n_routes = ARRAY_SIZE(routes) });
-	ck_assert_msg(server_listen(server, url, NULL, &e) == 0, "%s", e.msg);
-}
-
-static void finish(client_fn fn)
-{
-	pthread_t t;
-
-	ck_assert_int_eq(pthread_create(&t, NULL, client_main, &fn), 0);
-	loop_run(loop);
-	pthread_join(t, NULL);
-	server_free(server);
-	loop_free(loop);
-	ck_assert_int_eq(access(socket_path, F_OK), -1);
-}
-
-static void run(client_fn fn)
-{
-	begin();
-	finish(fn);
-}
-
-static int dial(void)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	snprintf(to.sun_path, sizeof(to.sun_path), "%.100s", socket_path);
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	return fd;
-}
-
-static void say(int fd, const char *text)
-{
-	size_t n = strlen(text);
-
-	while (n > 0) {
-		ssize_t k = send(fd, text, n, MSG_NOSIGNAL);
-
-		if (k < 0)
-			return;
-		text += k;
-		n -= (size_t)k;
-	}
-}
-
-/* What comes until @until is in it, or the end of the stream, or nothing for 2 s */
-static char *hear(int fd, const char *until)
-{
-	static char buf[16384];
-	size_t n = 0;
-
-	memset(buf, 0, sizeof(buf));
-	while (n < sizeof(buf) - 1 && !(until && strstr(buf, until))) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
-		ssize_t k;
-
-		if (poll(&p, 1, 2000) <= 0)
-			break;
-		k = recv(fd, buf + n, sizeof(buf) - 1 - n, 0);
-		if (k <= 0)
-			break;
-		n += (size_t)k;
-	}
-	return buf;
-}
-
-static bool is_closed(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	char c;
-
-	return poll(&p, 1, 2000) == 1 && recv(fd, &c, 1, 0) <= 0;
-}
-
-#define HAS(text, part) ck_assert_msg(strstr(text, part) != NULL, "no '%s' in: %s", part, text)
-#define HAS_NOT(text, part) ck_assert_msg(strstr(text, part) == NULL, "'%s' in: %s", part, text)
-
-/* ---- tests ---- */
+/* What a client of HTTP sees: answers, routes, bodies, streams, hijacked connections. The limits: test_server_limits.c */
+#include "tests/unit/server_frame.h"
 
 static void simple(void)
 {
@@ -554,6 +300,53 @@ START_TEST(a_streamed_body_waits_for_its_reader)
 }
 END_TEST
 
+/* Long enough to go from socket to pipe unseen, and to fill the pipe again and again */
+#define LONG_BODY (3u << 20)
+
+static void *pour_pattern(void *ctx)
+{
+	static unsigned char block[4096];
+	int fd = *(int *)ctx;
+
+	for (size_t at = 0; at < LONG_BODY; at += sizeof(block)) {
+		for (size_t i = 0; i < sizeof(block); i++)
+			block[i] = (unsigned char)((at + i) % 251);
+		ck_assert_int_eq(send(fd, block, sizeof(block), MSG_NOSIGNAL), (ssize_t)sizeof(block));
+	}
+	/* The next request is already behind it. */
+	say(fd, "GET /echo/next HTTP/1.1\r\n\r\n");
+	return NULL;
+}
+
+static void pour_much(void)
+{
+	static unsigned char got[65536];
+	int fd = dial();
+	size_t at = 0, n_wrong = 0;
+	pthread_t writer;
+	ssize_t n;
+
+	say(fd, "POST /sink HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 3145728\r\n\r\n");
+	ck_assert_str_eq(hear(fd, "\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+	ck_assert_int_eq(pthread_create(&writer, NULL, pour_pattern, &fd), 0);
+	while ((n = read(sink_fd, got, sizeof(got))) > 0) {
+		for (ssize_t i = 0; i < n; i++)
+			n_wrong += got[i] != (at + (size_t)i) % 251;
+		at += (size_t)n;
+	}
+	ck_assert_uint_eq(at, LONG_BODY);
+	ck_assert_uint_eq(n_wrong, 0);
+	pthread_join(writer, NULL);
+	HAS(hear(fd, "\"\n"), "next");
+	close(fd);
+}
+
+START_TEST(a_long_body_arrives_whole_and_its_connection_goes_on)
+{
+	run(pour_much);
+}
+END_TEST
+
 static void broken_sinks(void)
 {
 	static char block[65536];
@@ -568,72 +361,27 @@ static void broken_sinks(void)
 	}
 	HAS(hear(fd, "}\n"), "HTTP/1.1 500 ");
 	close(fd);
-
-	is_sink_done = false;
 	fd = dial();
-	say(fd, "POST /sink HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf");
-	usleep(50000);
+	say(fd, "POST /sink?dead=1 HTTP/1.1\r\nContent-Length: 262140\r\n\r\n");
+	HAS(hear(fd, "}\n"), "HTTP/1.1 500 ");
 	close(fd);
-	for (int i = 0; i < 100 && !is_sink_done; i++)
-		usleep(5000);
-	ck_assert_int_ne(sink_err.kind, ERR_NONE);
+
+	for (int is_long = 0; is_long < 2; is_long++) {
+		is_sink_done = false;
+		fd = dial();
+		say(fd, is_long ? "POST /sink HTTP/1.1\r\nContent-Length: 999999\r\n\r\nhalf" :
+				  "POST /sink HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf");
+		usleep(50000);
+		close(fd);
+		for (int i = 0; i < 100 && !is_sink_done; i++)
+			usleep(5000);
+		ck_assert_int_ne(sink_err.kind, ERR_NONE);
+	}
 }
 
 START_TEST(a_dead_reader_and_a_vanished_writer_are_told)
 {
 	run(broken_sinks);
-}
-END_TEST
-
-static void slow(void)
-{
-	int fd = dial(), idle = dial();
-
-	say(fd, "GET /echo/x HT");
-	HAS(hear(fd, "}\n"), "HTTP/1.1 408 ");
-	ck_assert(is_closed(fd));
-	close(fd);
-	fd = dial();
-	say(fd, "POST /body HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc");
-	HAS(hear(fd, "}\n"), "HTTP/1.1 408 ");
-	close(fd);
-	/* An idle one stays. */
-	say(idle, "GET /echo/still HTTP/1.1\r\n\r\n");
-	HAS(hear(idle, "\"\n"), "still");
-	close(idle);
-}
-
-START_TEST(slow_requests_time_out_and_idle_connections_do_not)
-{
-	begin();
-	server->incoming_ms = 150;
-	finish(slow);
-}
-END_TEST
-
-static void crowd(void)
-{
-	int a = dial(), b = dial(), c;
-
-	say(a, "GET /echo/a HTTP/1.1\r\n\r\n");
-	HAS(hear(a, "\"\n"), "a 151");
-	say(b, "GET /echo/b HTTP/1.1\r\n\r\n");
-	HAS(hear(b, "\"\n"), "b 151");
-	c = dial();
-	say(c, "GET /echo/c HTTP/1.1\r\n\r\n");
-	usleep(100000);
-	ck_assert_int_eq(recv(c, (char[1]){ 0 }, 1, MSG_DONTWAIT), -1);
-	close(a);
-	HAS(hear(c, "\"\n"), "c 151");
-	close(b);
-	close(c);
-}
-
-START_TEST(connections_are_bounded_and_waiting_ones_are_served_later)
-{
-	begin();
-	server->max_conns = 2;
-	finish(crowd);
 }
 END_TEST
 
@@ -669,6 +417,5 @@ UNIT_MAIN("server", replies_carry_the_standard_headers_and_connections_stay, err
 	  heads_are_bounded_and_garbage_is_refused, streams_are_chunked_or_end_with_the_connection,
 	  a_vanished_client_is_told_once_and_a_half_close_is_not_one, late_replies_arrive_or_go_nowhere,
 	  hijacked_connections_get_exact_headers_and_keep_their_input, a_streamed_body_waits_for_its_reader,
-	  a_dead_reader_and_a_vanished_writer_are_told, slow_requests_time_out_and_idle_connections_do_not,
-	  connections_are_bounded_and_waiting_ones_are_served_later,
+	  a_long_body_arrives_whole_and_its_connection_goes_on, a_dead_reader_and_a_vanished_writer_are_told,
 	  a_socket_that_is_served_is_refused_and_a_stale_one_replaced)

@@ -30,7 +30,7 @@ START_TEST(a_slot_is_found_by_monitor_and_by_program)
 	take("b", false, 200);
 	a = slots_by_monitor(&table, 100);
 	ck_assert_str_eq(a->id, "a");
-	a->page->init = 101;
+	a->page->marks.init = 101;
 	ck_assert_ptr_eq(slots_by_init(&table, 101), slots_by_monitor(&table, 100));
 	ck_assert(slots_is_running(&table, "a"));
 	atomic_store(&a->page->is_recorded, 1);
@@ -48,14 +48,14 @@ START_TEST(a_freed_slot_is_used_again_with_an_empty_page)
 
 	ck_assert_int_eq(slots_init(&table, &e), 0);
 	s = take("a", false, 100);
-	s->page->init = 5;
+	s->page->marks.init = 5;
 	atomic_store(&s->page->is_recorded, 1);
 	slots_free(&table, s);
 	ck_assert_uint_eq(table.n_in_use, 0);
 	ck_assert_ptr_null(slots_by_monitor(&table, 100));
 	s = take("b", false, 200);
 	ck_assert_uint_eq(table.n, 1);
-	ck_assert_int_eq(s->page->init, 0);
+	ck_assert_int_eq(s->page->marks.init, 0);
 	ck_assert_uint_eq(atomic_load(&s->page->is_recorded), 0);
 }
 END_TEST
@@ -89,13 +89,13 @@ START_TEST(a_monitor_shares_its_own_page_and_no_other)
 	pid = fork();
 	if (pid == 0) {
 		slots_keep_only(&table, 0);
-		mine->init = 7;
+		mine->marks.init = 7;
 		_exit(msync(other, SLOT_PAGE_BYTES, MS_ASYNC) == 0 || errno != ENOMEM);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
-	ck_assert_int_eq(mine->init, 7);
-	ck_assert_int_eq(other->init, 0);
+	ck_assert_int_eq(mine->marks.init, 7);
+	ck_assert_int_eq(other->marks.init, 0);
 }
 END_TEST
 

@@ -89,15 +89,15 @@ START_TEST(links_stay_inside)
 }
 END_TEST
 
-/* Images have /etc/resolv.conf -> ../run/systemd/resolve/stub-resolv.conf, which is not there yet */
+/* In images /etc/resolv.conf is a link to a file of systemd-resolved below /run, which is not there yet */
 START_TEST(dangling_links_are_followed_and_made)
 {
 	make_root();
 	ck_assert_int_eq(mkdirat(root_fd, "etc", 0755), 0);
-	ck_assert_int_eq(symlinkat("../run/systemd/stub.conf", root_fd, "etc/resolv.conf"), 0);
+	ck_assert_int_eq(symlinkat("../run/systemd/resolv.conf", root_fd, "etc/resolv.conf"), 0);
 	ck_assert_int_eq(symlinkat("/made/absolute", root_fd, "etc/abs"), 0);
-	ck_assert_str_eq(target("/etc/resolv.conf", false), "/run/systemd/stub.conf");
-	ck_assert(!is_dir("run/systemd/stub.conf"));
+	ck_assert_str_eq(target("/etc/resolv.conf", false), "/run/systemd/resolv.conf");
+	ck_assert(!is_dir("run/systemd/resolv.conf"));
 	ck_assert_str_eq(target("/etc/abs", true), "/made/absolute");
 	ck_assert(is_dir("made/absolute"));
 }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/str.h"
@@ -220,6 +221,41 @@ START_TEST(garbage_is_no_database)
 }
 END_TEST
 
+/* Blocks of the log, some of which are behind its end. */
+static void check_log_has_room(const char *dir)
+{
+	char path[200];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/kiln.db-wal", dir);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_ge((int)st.st_blocks, 6 * 1024 * 1024 / 512);
+	ck_assert_int_lt((int)st.st_size, 1024 * 1024);
+}
+
+START_TEST(the_log_has_room_of_its_own_and_keeps_it)
+{
+	const char *dir = unit_dir();
+	struct fixture f;
+	char path[200];
+
+	open_store(&f, dir);
+	check_log_has_room(dir);
+	f.n_expected = 1;
+	put_container(&f, "a1", "web");
+	loop_run(f.l);
+	close_store(&f);
+	check_log_has_room(dir);
+
+	/* Somebody else's SQLite takes the log away. */
+	snprintf(path, sizeof(path), "%s/kiln.db-wal", dir);
+	ck_assert_int_eq(unlink(path), 0);
+	open_store(&f, dir);
+	check_log_has_room(dir);
+	close_store(&f);
+}
+END_TEST
+
 UNIT_MAIN("state", rows_survive_reopening, a_failing_batch_leaves_the_others_alone, a_batch_is_all_or_nothing,
 	  deletes_and_moves, close_waits_for_commits_that_nobody_waits_for, a_newer_schema_is_refused,
-	  garbage_is_no_database)
+	  garbage_is_no_database, the_log_has_room_of_its_own_and_keeps_it)

@@ -19,10 +19,10 @@ static int data = -1;
 static void begin(void)
 {
 	data = open(unit_dir(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ck_assert_int_eq(store_sync(data, ERR_IGNORED), -1);
+	ck_assert_int_eq(store_sync_names(data, ERR_IGNORED), -1);
 	ck_assert_int_eq(store_init(data, &e), 0);
 	ck_assert_int_eq(store_init(data, &e), 0);
-	ck_assert_int_eq(store_sync(data, &e), 0);
+	ck_assert_int_eq(store_sync_names(data, &e), 0);
 }
 
 static size_t count(const char *dir)
@@ -30,11 +30,29 @@ static size_t count(const char *dir)
 	DIR *d = fdopendir(openat(data, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	size_t n = 0;
 
-	while (readdir(d))
-		n++;
+	for (struct dirent *entry = readdir(d); entry; entry = readdir(d))
+		n += entry->d_name[0] != '.' && strcmp(entry->d_name, STORE_MOUNT_POINTS) != 0;
 	closedir(d);
-	return n - 2;
+	return n;
 }
+
+/* The first start makes them, the next ones find them; what somebody has made of them is no obstacle. */
+START_TEST(mount_points_are_a_layer_that_is_always_there)
+{
+	static const char *const names[] = { "dev", "proc", "sys", "etc/hosts", "etc/hostname", "etc/resolv.conf" };
+
+	begin();
+	ck_assert_int_eq(store_init(data, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		AUTO_FREE char *path = xasprintf("layers/" STORE_MOUNT_POINTS "/%s", names[i]);
+
+		ck_assert_int_eq(faccessat(data, path, F_OK, 0), 0);
+	}
+	ck_assert_int_eq(unlinkat(data, "layers/" STORE_MOUNT_POINTS "/etc/hosts", 0), 0);
+	ck_assert_int_eq(store_init(data, &e), 0);
+	ck_assert_int_eq(faccessat(data, "layers/" STORE_MOUNT_POINTS "/etc/hosts", F_OK, 0), 0);
+}
+END_TEST
 
 START_TEST(blob_is_placed_once_and_found)
 {
@@ -84,6 +102,7 @@ END_TEST
 
 START_TEST(digest_that_is_none_touches_nothing)
 {
+	char tmp_name[64];
 	int fd = -1;
 
 	begin();
@@ -91,7 +110,7 @@ START_TEST(digest_that_is_none_touches_nothing)
 	ck_assert(!store_has_layer(data, ""));
 	ck_assert_int_eq(store_blob_open(data, "../x", &fd, &e), -1);
 	ck_assert_int_eq(store_blob_put(data, "x", 1, "md5:0", &e), -1);
-	ck_assert_int_eq(store_layer_remove(data, "sha256:..", &e), -1);
+	ck_assert_int_eq(store_layer_remove(data, "sha256:..", tmp_name, &e), -1);
 	ck_assert_uint_eq(count("tmp"), 0);
 }
 END_TEST
@@ -108,7 +127,7 @@ static void make_layer(char name[64])
 
 START_TEST(layer_is_placed_by_rename_and_only_once)
 {
-	char name[64], layer[STORE_LAYER_NAME_LEN + 1];
+	char name[64], tmp_name[64], layer[STORE_LAYER_NAME_LEN + 1];
 
 	begin();
 	store_layer_name(DIFF_ID, layer);
@@ -120,8 +139,9 @@ START_TEST(layer_is_placed_by_rename_and_only_once)
 	ck_assert_int_eq(store_layer_commit(data, name, DIFF_ID, &e), 0);
 	ck_assert_uint_eq(count("tmp"), 0);
 	ck_assert_uint_eq(count("layers"), 1);
-	ck_assert_int_eq(store_layer_remove(data, DIFF_ID, &e), 0);
-	ck_assert_int_eq(store_layer_remove(data, DIFF_ID, &e), 0);
+	ck_assert_int_eq(store_layer_remove(data, DIFF_ID, tmp_name, &e), 0);
+	ck_assert_int_eq(store_layer_remove(data, DIFF_ID, tmp_name, &e), 0);
+	ck_assert_str_eq(tmp_name, "");
 	ck_assert(!store_has_layer(data, DIFF_ID));
 	ck_assert_uint_eq(count("tmp"), 0);
 }
@@ -165,5 +185,5 @@ START_TEST(opaque_marks_are_set_below_the_layer_only)
 }
 END_TEST
 
-UNIT_MAIN("store", blob_is_placed_once_and_found, staged_file_becomes_a_blob, digest_that_is_none_touches_nothing,
+UNIT_MAIN("store", mount_points_are_a_layer_that_is_always_there, blob_is_placed_once_and_found, staged_file_becomes_a_blob, digest_that_is_none_touches_nothing,
 	  layer_is_placed_by_rename_and_only_once, clean_empties_tmp, opaque_marks_are_set_below_the_layer_only)

@@ -169,7 +169,20 @@ START_TEST(base64_refuses_what_is_malformed)
 }
 END_TEST
 
-UNIT_MAIN("str", a_buffer_grows_and_stays_terminated, consumed_bytes_are_dropped_in_front,
+START_TEST(what_is_shown_has_no_control_characters)
+{
+	AUTO_STRBUF struct strbuf b = { 0 };
+
+	strbuf_add_visible(&b, "a\x1b[2J\x07\x7f b\n\tc \xc2\x9b \xc3\xa9 \\", "\n\t");
+	ck_assert_str_eq(strbuf_cstr(&b), "a\\x1b[2J\\x07\\x7f b\n\tc \\xc2\\x9b \xc3\xa9 \\");
+	strbuf_reset(&b);
+	strbuf_add_visible(&b, "a\nb", "");
+	ck_assert_str_eq(strbuf_cstr(&b), "a\\x0ab");
+}
+END_TEST
+
+UNIT_MAIN("str", a_buffer_grows_and_stays_terminated, what_is_shown_has_no_control_characters, consumed_bytes_are_dropped_in_front,
 	  take_gives_the_text_away, comparisons, unsigned_numbers_are_strict,
-	  signed_numbers_are_strict, hex_is_lower_case_and_exact,
+	  signed_numbers_are_strict,
+	  hex_is_lower_case_and_exact,
 	  base64_takes_both_alphabets_and_optional_padding, base64_refuses_what_is_malformed)

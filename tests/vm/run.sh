@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # run.sh [--init systemd|plain] [--cgroups v2|hybrid|v1] [--timeout SECONDS] [--cpus N] [--memory MIB]
-#        [--console] [COMMAND...]
+#        [--console] [--reboots] [COMMAND...]
 #
 # Boots Debian 12's kernel (6.1) under QEMU's TCG, with pure cgroup v2 if nothing else is said, with the tree,
 # as it is built, at /kiln, and runs COMMAND (a line of shell) there as root. Its output is our output, its exit
 # code ours. Without COMMAND: tests/vm/suite.sh on three machines (systemd, plain, and systemd with cgroup v1).
-# The disk is a snapshot: nothing a run does is kept.
+# The disk is a snapshot: nothing a run does is kept. With --reboots a reboot of the guest is one, and COMMAND runs again
+# on the disk as it was left; else the machine ends.
 #
 # Exit: 77 with a SKIP line when this machine cannot do it; 124 when time ran out; 125 when the machine
 # ended without an exit code (the end of its console is shown).
@@ -17,16 +18,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tree=$(cd "$here/../.." && pwd)
 init=systemd
 cgroups=v2
-seconds=300
+seconds=420
 cpus=2
 memory=2048
 console=
+no_reboot=-no-reboot
 : "${KILN_VM_APPEND:=}"
 pid=
 tmp=
 
 usage() {
-	sed -n '4,13s/^# \{0,1\}//p' "$0" >&2
+	sed -n '4,14s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 
@@ -39,7 +41,7 @@ cleanup() {
 # What the guest sees of the tree: no history, no objects, no disk images.
 pack() {
 	tar -C "$tree" -cf "$1" --warning=no-file-changed --exclude-vcs --exclude='./.vm-job' \
-		--exclude=./build/vm --exclude='./build/*obj' --exclude=./build/unit --exclude=./build/fuzz --exclude=./build/results --exclude='*.o' --exclude='*.a' .
+		--exclude=./build/vm --exclude=./build/tools/engines --exclude='./build/*obj' --exclude=./build/unit --exclude=./build/fuzz --exclude=./build/results --exclude='*.o' --exclude='*.a' .
 	tar -C "$tmp" -rf "$1" ./.vm-job
 	# A disk has whole sectors.
 	truncate -s %1M "$1"
@@ -68,9 +70,10 @@ boot() {
 	printf '%s\n' "$1" >"$tmp/.vm-job"
 	pack "$tmp/tree.tar"
 	early "$tmp/initrd"
+	# shellcheck disable=SC2086
 	TMPDIR=$tmp timeout -k 5 "$seconds" qemu-system-x86_64 \
 		-machine q35 -accel tcg,thread=multi -cpu max -smp "$cpus" -m "$memory" \
-		-nodefaults -no-user-config -display none -no-reboot \
+		-nodefaults -no-user-config -display none $no_reboot \
 		-kernel "$image/vmlinuz" -initrd "$tmp/initrd" \
 		-append "console=ttyS0 quiet panic=-1 mitigations=off nokaslr kiln.init=$kernel_init systemd.show_status=no $words" \
 		-chardev "file,id=console,path=${console:-$tmp/console},append=on" -serial chardev:console \
@@ -105,6 +108,7 @@ while [ $# -gt 0 ]; do
 	--cpus) cpus=${2:?} && shift ;;
 	--memory) memory=${2:?} && shift ;;
 	--console) console=/dev/stderr ;;
+	--reboots) no_reboot= ;;
 	--) shift && break ;;
 	-*) usage ;;
 	*) break ;;
@@ -135,7 +139,9 @@ for machine in systemd plain v1; do
 	echo "# machine: $machine"
 	init=systemd
 	cgroups=v2
+	no_reboot=-no-reboot
 	case $machine in
+	systemd) no_reboot= ;;
 	plain) init=plain ;;
 	v1) cgroups=v1 ;;
 	esac

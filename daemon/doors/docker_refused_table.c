@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/doors/docker_refused.h"
+
+#include <stddef.h>
+
+const struct refused_operation docker_refused_operations[] = {
+	{ "POST",   "/auth",                          "logging in to a registry" },
+	{ "GET",    "/system/df",                     "disk usage" },
+	{ "GET",    "/containers/{id}/top",           "top" },
+	{ "GET",    "/containers/{id}/changes",       "diff" },
+	{ "GET",    "/containers/{id}/export",        "export" },
+	{ "GET",    "/containers/{id}/stats",         "stats" },
+	{ "POST",   "/containers/{id}/update",        "update" },
+	{ "POST",   "/containers/{id}/rename",        "rename" },
+	{ "POST",   "/containers/{id}/pause",         "pause" },
+	{ "POST",   "/containers/{id}/unpause",       "unpause" },
+	{ "GET",    "/containers/{id}/attach/ws",     "attaching by websocket" },
+	{ "HEAD",   "/containers/{id}/archive",       "cp" },
+	{ "GET",    "/containers/{id}/archive",       "cp" },
+	{ "PUT",    "/containers/{id}/archive",       "cp" },
+	{ "POST",   "/containers/prune",              "prune" },
+	{ "POST",   "/build",                         "build" },
+	{ "POST",   "/build/prune",                   "build" },
+	{ "GET",    "/images/search",                 "search" },
+	{ "POST",   "/images/prune",                  "prune" },
+	{ "POST",   "/images/{name...}/push",         "push" },
+	{ "POST",   "/commit",                        "commit" },
+	{ "GET",    "/volumes",                       "volumes" },
+	{ "POST",   "/volumes/create",                "volumes" },
+	{ "PUT",    "/volumes/{name}",                "volumes" },
+	{ "POST",   "/volumes/prune",                 "volumes" },
+	{ "GET",    "/networks",                      "networks" },
+	{ "POST",   "/networks/create",               "networks" },
+	{ "POST",   "/networks/{id}/connect",         "networks" },
+	{ "POST",   "/networks/{id}/disconnect",      "networks" },
+	{ "POST",   "/networks/prune",                "networks" },
+	{ "GET",    "/distribution/{name...}/json",   "asking a registry" },
+	{ "POST",   "/session",                       "buildkit sessions" },
+	{ "POST",   "/grpc",                          "buildkit" },
+	{ "POST",   "/plugins/pull",                  "plugins" },
+	{ "POST",   "/plugins/create",                "plugins" },
+	{ NULL, NULL, NULL },
+};

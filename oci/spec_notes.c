@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "oci/spec_notes.h"
+
+#include <string.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "oci/runtime_config.h"
+
+#define ELSEWHERE     "for other platforms"
+#define WITH_LEAVES   "\"resources\":{\"blockIO\":{"
+#define WITH_FILTER   "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\","
+#define LISTENERS     "descriptors of the notify listener are not handed over"
+#define NO_SUCH_LIMIT "current kernels have no such limit"
+
+const struct spec_note spec_notes[] = {
+	{ "linux.mountLabel", "file systems are not labelled", "\"mountLabel\":\"system_u:object_r:x:s0\"" },
+	{ "linux.intelRdt", "Intel's Resource Director is not programmed", "\"intelRdt\":{\"closID\":\"x\"}" },
+	{ "linux.netDevices", "network devices are not moved", "\"netDevices\":{\"eth0\":{}}" },
+	{ "linux.seccomp.listenerPath", LISTENERS, WITH_FILTER "\"listenerPath\":\"/x\"}" },
+	{ "linux.seccomp.listenerMetadata", LISTENERS, NULL },
+	{ "linux.resources.memory.kernel", NO_SUCH_LIMIT, "\"resources\":{\"memory\":{\"kernel\":1}}" },
+	{ "linux.resources.memory.kernelTCP", NO_SUCH_LIMIT, "\"resources\":{\"memory\":{\"kernelTCP\":1}}" },
+	{ "linux.resources.memory.useHierarchy", "it is always so on current kernels", NULL },
+	{ "linux.resources.blockIO.leafWeight", NO_SUCH_LIMIT, WITH_LEAVES "\"leafWeight\":10}}" },
+	{ "linux.resources.blockIO.weightDevice[].leafWeight", NO_SUCH_LIMIT,
+	  WITH_LEAVES "\"weightDevice\":[{\"major\":8,\"minor\":0,\"leafWeight\":10}]}}" },
+	{ "process.commandLine", ELSEWHERE, NULL },
+	{ "process.user.username", ELSEWHERE, NULL },
+	{ "freebsd", ELSEWHERE, NULL },
+	{ "solaris", ELSEWHERE, NULL },
+	{ "vm", ELSEWHERE, NULL },
+	{ "windows", ELSEWHERE, NULL },
+	{ "zos", ELSEWHERE, NULL },
+	{ NULL, NULL, NULL },
+};
+
+const struct spec_note *spec_note_of(const char *path)
+{
+	for (const struct spec_note *n = spec_notes; n->path != NULL; n++) {
+		size_t len = strlen(n->path);
+
+		/* strchr() finds the end, too: itself */
+		if (strncmp(path, n->path, len) == 0 && strchr(".[{", path[len]) != NULL)
+			return n;
+	}
+	return NULL;
+}
+
+struct walk {
+	spec_visit_fn visit;
+	void *ctx;
+};
+
+static const char *inside(enum jtype type)
+{
+	return type == J_T_ARRAY ? "[]" : type == J_T_OBJECT_MAP ? "{}" : "";
+}
+
+static void walk_schema(const struct walk *w, const char *where, const struct jschema *schema)
+{
+	for (size_t i = 0; i < schema->n_fields; i++)
+		w->visit(w->ctx, where, schema->fields[i].name, schema);
+	for (size_t i = 0; i < schema->n_fields; i++) {
+		const struct jfield *f = &schema->fields[i];
+		AUTO_FREE char *below = xasprintf("%s%s%s%s", where, where[0] != '\0' ? "." : "", f->name, inside(f->type));
+
+		if (f->schema != NULL)
+			walk_schema(w, below, f->schema);
+	}
+}
+
+void spec_walk(spec_visit_fn visit, void *ctx)
+{
+	const struct walk w = { visit, ctx };
+
+	walk_schema(&w, "", &oci_config_schema);
+}

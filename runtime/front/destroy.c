@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/front/destroy.h"
+
+#include "base/log.h"
+#include "runtime/cgroup.h"
+#include "runtime/front/hooks.h"
+
+#define LOCK_TIMEOUT_MS 10000
+
+static int remove_group(const struct instance_record *rec, struct err *e)
+{
+	if (rec == NULL || rec->cgroup_path == NULL)
+		return 0;
+	/* Of one that never had a process nobody knows whether the group was made yet; it may be somebody else's */
+	if (rec->pid == 0)
+		cgroup_remove_empty(rec->cgroup_path, ERR_IGNORED);
+	else if (cgroup_remove(rec->cgroup_path, e) < 0)
+		return -1;
+	cgroup_remove_above(rec->cgroup_path);
+	return 0;
+}
+
+int destroy_instance(struct instance *i, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (instance_lock(i, LOCK_TIMEOUT_MS, e) < 0 || remove_group(i->record, e) < 0)
+		return -1;
+	/* Twice rather than never, where somebody kills us. A configuration that cannot be read has none */
+	if (i->record != NULL && i->record->pid != 0 && hooks_run_saved(i, HOOK_POSTSTOP, &why) < 0)
+		log_warn("%s, there are no poststop hooks then", why.msg);
+	return instance_remove(i, e);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/front/make.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "oci/launch.h"
+#include "runtime/cgroup.h"
+#include "runtime/front/bundle_config.h"
+#include "runtime/front/handover.h"
+#include "runtime/front/hooks.h"
+#include "runtime/plan.h"
+
+const struct opt make_rows[] = {
+	OPT_TEXT(struct make_options, bundle, 'b', "bundle", "DIR", "the bundle: a directory with config.json (default: the working directory)",
+		 .kind = VALUE_DIR),
+	OPT_TEXT(struct make_options, console_socket, 0, "console-socket", "SOCKET", "the terminal's master is sent over this socket",
+		 .kind = VALUE_FILE),
+	OPT_TEXT(struct make_options, pidfd_socket, 0, "pidfd-socket", "SOCKET", "a pidfd of the process is sent over this socket",
+		 .kind = VALUE_FILE),
+	OPT_TEXT(struct make_options, pid_file, 0, "pid-file", "FILE", "the pid of the process is written to it", .kind = VALUE_FILE),
+	OPT_FLAG(struct make_options, no_pivot, 0, "no-pivot",
+		 "move the root over the old one instead of pivoting; for an initramfs only, it isolates less"),
+	OPT_FLAG(struct make_options, no_new_keyring, 0, "no-new-keyring", "the container has the caller's session keyring"),
+	OPT_NUMBER(struct make_options, preserve_fds, 0, "preserve-fds", "N", "that many descriptors from 3 on go to the process, too"),
+	OPT_END,
+};
+
+/* What is there before the container is. */
+struct making {
+	const struct make_request *r;
+	struct made *m;
+	const char *bundle;
+	struct bundle_text text;
+	struct launch_spec *spec;
+	bool has_hooks;
+	int console_sock, pidfd_sock; /* owned; -1 */
+	int start_fd, report_fd;      /* owned; -1 */
+};
+
+static void making_done(struct making *k)
+{
+	close_fd(&k->console_sock);
+	close_fd(&k->pidfd_sock);
+	close_fd(&k->start_fd);
+	close_fd(&k->report_fd);
+}
+
+/* --- before anything is made --------------------------------------------------------------------------------------- */
+
+static int check_terminal(const struct make_request *r, const struct oci_config *config, struct err *e)
+{
+	bool has_tty = config->process != NULL && config->process->terminal;
+	bool has_socket = r->o->console_socket != NULL;
+
+	if (r->is_detached && has_tty && !has_socket)
+		return err_set(e, ERR_INVALID, "cannot allocate tty if runtime will detach without setting console socket");
+	if (!(r->is_detached && has_tty) && has_socket)
+		return err_set(e, ERR_INVALID, "cannot use console socket if runtime will not detach or allocate tty");
+	return 0;
+}
+
+/* The program sees them from 3 on, as systemd's convention says. */
+static void add_listen_env(struct oci_process *p, unsigned n, struct arena *a)
+{
+	char **env = arena_new_array(a, char *, p->env.n + 2);
+
+	memcpy(env, p->env.v, p->env.n * sizeof(*env));
+	env[p->env.n++] = arena_printf(a, "LISTEN_FDS=%u", n);
+	env[p->env.n++] = arena_strdup(a, "LISTEN_PID=1");
+	p->env.v = env;
+}
+
+static int read_bundle(struct making *k, struct err *e)
+{
+	const struct front_call *c = k->r->call;
+	const char *bundle = k->r->o->bundle != NULL ? k->r->o->bundle : ".";
+	char dir[PATH_MAX];
+
+	if (c->globals->systemd_cgroup)
+		return err_set(e, ERR_UNSUPPORTED, "--systemd-cgroup is not supported");
+	if (realpath(bundle, dir) == NULL)
+		return err_sys(e, "bundle '%s'", bundle);
+	k->bundle = arena_strdup(c->a, dir);
+	if (bundle_config_read(AT_FDCWD, k->bundle, c->a, &k->text, e) < 0 ||
+	    bundle_config_parse(&k->text, c->a, &k->m->config, e) < 0 || check_terminal(k->r, k->m->config, e) < 0 ||
+	    hooks_check(k->m->config, &k->has_hooks, e) < 0)
+		return -1;
+	if (c->n_listen != 0 && k->m->config->process != NULL)
+		add_listen_env(k->m->config->process, c->n_listen, c->a);
+	return bundle_config_spec(k->m->config, k->bundle, c->args.v[0], c->a, &k->spec, e);
+}
+
+static int connect_caller(struct making *k, struct err *e)
+{
+	if (handover_connect(k->r->o->console_socket, "console socket", &k->console_sock, e) < 0)
+		return -1;
+	return handover_connect(k->r->o->pidfd_socket, "pidfd socket", &k->pidfd_sock, e);
+}
+
+/* --- writing down -------------------------------------------------------------------------------------------------- */
+
+static struct instance_record *new_record(const struct making *k)
+{
+	struct arena *a = k->r->call->a;
+	struct instance_record *rec = arena_new_obj(a, struct instance_record);
+	const struct oci_config *config = k->m->config;
+	const char *root = config->root != NULL && config->root->path != NULL ? config->root->path : "";
+	char now[CLOCK_TEXT_MAX];
+
+	rec->version = INSTANCE_VERSION;
+	rec->oci_version = config->oci_version != NULL ? config->oci_version : arena_strdup(a, OCI_RUNTIME_VERSION);
+	rec->id = arena_strdup(a, k->r->call->args.v[0]);
+	rec->bundle = arena_strdup(a, k->bundle);
+	rec->rootfs = root[0] == '/' ? arena_strdup(a, root) : arena_printf(a, "%s/%s", k->bundle, root);
+	rec->created = arena_strdup(a, clock_rfc3339(clock_wall_ns(), now));
+	rec->cgroup_path = k->spec->cgroup_path;
+	rec->has_hooks = k->has_hooks;
+	rec->own_pid_ns = bundle_config_owns_pids(config);
+	rec->annotations = config->annotations;
+	return rec;
+}
+
+static int write_down(struct making *k, struct err *e)
+{
+	struct instance *i = &k->m->instance;
+
+	i->record = new_record(k);
+	if (instance_save(i, e) < 0)
+		return -1;
+	return file_replace(i->dir_fd, BUNDLE_CONFIG, k->text.text, k->text.n, 0600, e);
+}
+
+/* The child exists: from here on it may outlive us. */
+static int write_down_process(void *ctx, const struct launched *l, struct err *e)
+{
+	struct making *k = ctx;
+	struct instance_record *rec = k->m->instance.record;
+	struct procid id;
+
+	if (procid_of(l->pid, &id, e) < 0)
+		return -1;
+	rec->pid = id.pid;
+	rec->start_ticks = id.start_ticks;
+	rec->boot = arena_strdup(k->r->call->a, id.boot);
+	return instance_save(&k->m->instance, e);
+}
+
+/* --- hooks --------------------------------------------------------------------------------------------------------- */
+
+/* The child is about to pivot. */
+static int run_hooks(void *ctx, const struct launched *l, struct err *e)
+{
+	static const enum hook_kind kinds[] = { HOOK_PRESTART, HOOK_CREATE_RUNTIME };
+	struct making *k = ctx;
+
+	k->m->has_begun = true;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct hook_plan plan;
+
+		hooks_plan(k->m->config, k->m->instance.record, kinds[i], k->r->call->a, &plan);
+		if (hooks_run(&plan, l->pid, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* --- making -------------------------------------------------------------------------------------------------------- */
+
+static int build_and_launch(struct making *k, struct err *e)
+{
+	static const struct launch_stdio_fds stdio = { 0, 1, 2 };
+	const struct front_call *c = k->r->call;
+	struct launch_extras extras = {
+		.start_fd = k->start_fd,
+		.report_fd = k->report_fd,
+		.n_preserve = c->n_listen + c->n_preserve,
+		.no_pivot = k->r->o->no_pivot,
+		.no_new_keyring = k->r->o->no_new_keyring,
+		.asks_hooks = k->has_hooks,
+	};
+	struct launch_watch watch = { .cloned = write_down_process, .hooks = run_hooks, .ctx = k };
+	struct hook_plan in_container, before_program;
+	struct launch_plan *plan = NULL;
+	int done;
+
+	k->spec->filters_dir = instance_filters_dir(c->root, c->a);
+	if (launch_plan_build(k->spec, NULL, 0, &stdio, c->a, &plan, e) < 0)
+		return -1;
+	hooks_plan(k->m->config, k->m->instance.record, HOOK_CREATE_CONTAINER, c->a, &in_container);
+	hooks_plan(k->m->config, k->m->instance.record, HOOK_START_CONTAINER, c->a, &before_program);
+	extras.hooks = &in_container;
+	extras.start_hooks = &before_program;
+	launch_plan_extend(plan, &extras);
+	done = launch(plan, NULL, &watch, &k->m->process, NULL, e);
+	launch_plan_done(plan);
+	return done;
+}
+
+static int hand_over(struct making *k, struct err *e)
+{
+	struct launched *l = &k->m->process;
+
+	if (k->r->is_detached && l->pty_fd >= 0) {
+		if (handover_terminal(k->console_sock, l->pty_fd, e) < 0)
+			return -1;
+		close_fd(&l->pty_fd);
+	}
+	if (handover_pidfd(k->pidfd_sock, l->pidfd, "standard", e) < 0)
+		return -1;
+	return handover_pid(k->r->o->pid_file, l->pid, e);
+}
+
+/* With the directory reserved. */
+static int make(struct making *k, struct err *e)
+{
+	struct made *m = k->m;
+
+	if (write_down(k, e) < 0)
+		return -1;
+	if (k->r->waits && instance_make_fifos(&m->instance, &k->start_fd, &k->report_fd, e) < 0)
+		return -1;
+	if (build_and_launch(k, e) < 0)
+		return -1;
+	return hand_over(k, e);
+}
+
+int make_container(const struct make_request *r, struct made *ret, struct err *e)
+{
+	struct made m = MADE_EMPTY;
+	__attribute__((cleanup(making_done))) struct making k = {
+		.r = r, .m = &m, .console_sock = -1, .pidfd_sock = -1, .start_fd = -1, .report_fd = -1
+	};
+
+	if (read_bundle(&k, e) < 0 || connect_caller(&k, e) < 0 || cgroup_setup(e) < 0)
+		return -1;
+	if (instance_reserve(r->call->root, r->call->args.v[0], r->call->a, &m.instance, e) < 0)
+		return -1;
+	if (make(&k, e) < 0) {
+		made_undo(&m);
+		made_done(&m);
+		return -1;
+	}
+	instance_unlock(&m.instance);
+	*ret = m;
+	return 0;
+}
+
+void made_undo(struct made *m)
+{
+	const struct instance_record *rec = m->instance.record;
+
+	launched_end(&m->process);
+	/* Without a process the group was never made, or the plan has removed it: one of that name is somebody else's */
+	if (m->process.cgroup != NULL)
+		cgroup_remove(rec->cgroup_path, ERR_IGNORED);
+	if (rec != NULL)
+		cgroup_remove_above(rec->cgroup_path);
+	if (m->has_begun)
+		hooks_run_saved(&m->instance, HOOK_POSTSTOP, ERR_IGNORED);
+	instance_remove(&m->instance, ERR_IGNORED);
+}
+
+void made_done(struct made *m)
+{
+	instance_close(&m->instance);
+	launched_close(&m->process);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How `create` and `run` make a container: reserve its directory, write down its configuration, plan, clone, write down its
+ * process. What fails anywhere leaves nothing behind; what is killed anywhere leaves what `delete` takes away.
+ */
+#pragma once
+
+#include "base/opt.h"
+#include "runtime/front/front.h"
+#include "runtime/front/instance.h"
+#include "runtime/launch.h"
+
+struct oci_config;
+
+/* Options of both commands. */
+struct make_options {
+	const char *bundle, *console_socket, *pidfd_socket, *pid_file;
+	bool no_pivot, no_new_keyring;
+	struct opt_i64 preserve_fds;
+	bool detach, keep, no_subreaper; /* of run */
+};
+extern const struct opt make_rows[];
+
+struct make_request {
+	const struct front_call *call;
+	const struct make_options *o;
+	bool waits;      /* for `start` */
+	bool is_detached; /* its terminal goes to the console socket; else it is ours */
+};
+
+/* Empty value: MADE_EMPTY */
+struct made {
+	struct instance instance;
+	struct oci_config *config; /* in the call's arena */
+	struct launched process;
+	bool has_begun; /* hooks may have been run: poststop is for them */
+};
+#define MADE_EMPTY { .instance = INSTANCE_EMPTY, .process = LAUNCHED_EMPTY }
+
+/**
+ * make_container() - Make it, with its process waiting for the start or running
+ * @ret: made_done()
+ * Return: 0, or -1 with @e set and nothing left behind
+ */
+int make_container(const struct make_request *r, struct made *ret, struct err *e);
+
+/**
+ * made_undo() - Kill it and take all of it away, for a step that fails later
+ * Return: nothing
+ */
+void made_undo(struct made *m);
+
+/**
+ * made_done() - Close what we have of it. Empty is fine
+ * Return: nothing
+ */
+void made_done(struct made *m);
+#define AUTO_MADE __attribute__((cleanup(made_done)))

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/userns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/defence.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "oci/runtime_config.h"
+#include "runtime/stages.h"
+
+/* --- the plan ------------------------------------------------------------------------------------------------ */
+
+static bool is_mapped(const struct oci_id_mapping *v, size_t n, uint32_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id >= v[i].container_id && id - v[i].container_id < v[i].n_ids)
+			return true;
+	return false;
+}
+
+static int check_map(const struct idmap *map, struct err *e)
+{
+	if (map->n_uids + map->n_gids == 0)
+		return err_set(e, ERR_INVALID, "uidMappings: a user namespace needs them, and gidMappings");
+	if (idmap_check(map, e) < 0)
+		return -1;
+	/* Mounts are made as its root */
+	if (!is_mapped(map->uids, map->n_uids, 0))
+		return err_set(e, ERR_INVALID, "uidMappings: containerID 0 has no mapping");
+	if (!is_mapped(map->gids, map->n_gids, 0))
+		return err_set(e, ERR_INVALID, "gidMappings: containerID 0 has no mapping");
+	return 0;
+}
+
+int userns_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struct err *e)
+{
+	const struct idmap map = { lin->uid_mappings, lin->gid_mappings, lin->n_uid_mappings, lin->n_gid_mappings };
+
+	if ((s->clone_flags & CLONE_NEWUSER) == 0) {
+		if (map.n_uids + map.n_gids == 0)
+			return 0;
+		return err_set(e, ERR_INVALID, "linux.%s: they need a user namespace of the container's own",
+			       map.n_uids != 0 ? "uidMappings" : "gidMappings");
+	}
+	if (check_map(&map, e) < 0)
+		return err_wrap(e, "linux");
+	/* To enter one takes power over its owner, which the new namespace has not */
+	if (s->n_joins != 0)
+		return err_set(e, ERR_UNSUPPORTED, "linux.namespaces: joining a %s namespace by path from a new user namespace is not supported",
+			       s->joins[0].type);
+	s->user_map = map;
+	return 0;
+}
+
+int userns_check_caps(const struct stage_caps *caps, struct err *e)
+{
+	uint64_t all = caps->bounding | caps->permitted | caps->effective | caps->inheritable | caps->ambient;
+
+	if (DEFENCE(USERS_NO_ADMIN, (all >> CAP_SYS_ADMIN & 1) == 0, true))
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED, "process.capabilities: CAP_SYS_ADMIN in a user namespace is not supported");
+}
+
+int userns_check_process(const struct launch_plan_stages *s, struct err *e)
+{
+	const struct stage_identity *id = &s->process.identity;
+	const struct idmap *map = &s->user_map;
+
+	if (map->n_uids == 0)
+		return 0;
+	if (!is_mapped(map->uids, map->n_uids, id->uid))
+		return err_set(e, ERR_INVALID, "process.user.uid: %u has no mapping", id->uid);
+	if (!is_mapped(map->gids, map->n_gids, id->gid))
+		return err_set(e, ERR_INVALID, "process.user.gid: %u has no mapping", id->gid);
+	for (size_t i = 0; i < id->n_groups; i++)
+		if (!is_mapped(map->gids, map->n_gids, id->groups[i]))
+			return err_set(e, ERR_INVALID, "process.user.additionalGids: %u has no mapping", id->groups[i]);
+	return userns_check_caps(&s->process.caps, e);
+}
+
+/* --- what the parent does --------------------------------------------------------------------------------------- */
+
+static int write_oom_score(pid_t pid, const char *text, struct err *e)
+{
+	AUTO_CLOSE int fd = -1;
+	char file[64];
+
+	if (text == NULL)
+		return 0;
+	snprintf(file, sizeof(file), "/proc/%d/oom_score_adj", (int)pid);
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "open '%s'", file);
+	/* lowering takes a power that an unprivileged Kiln has not */
+	if (write(fd, text, strlen(text)) < 0 && errno != EPERM && errno != EACCES)
+		return err_sys(e, "set the OOM score to %s", text);
+	return 0;
+}
+
+int userns_settle(const struct launch_plan_stages *s, pid_t pid, struct err *e)
+{
+	if (s->user_map.n_uids == 0)
+		return 0;
+	stage_raise_limits(pid, &s->process);
+	if (write_oom_score(pid, s->process.oom_score_adj, e) < 0)
+		return -1;
+	/* With these it has a root to become, and goes on */
+	return idmap_write(&s->user_map, pid, e) < 0 ? err_wrap(e, "user namespace") : 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A user namespace of the container's own, which owns all of its other namespaces: they are made by the same clone.
+ *
+ * The child has every power in it from the start, and none over the host, so what takes the host's power is done by the
+ * parent while the child waits (userns_settle()): the mappings, the OOM score, hard limits above ours. Detached mounts of
+ * binds come from the parent, too, and their flags are not locked: CAP_SYS_ADMIN in the namespace could lift the ones of
+ * the host (ro, nodev), so nobody in there gets it.
+ *
+ * Single-threaded callers only.
+ *
+ * Spec: runtime-spec config-linux.md#user-namespace-mappings; user_namespaces(7)
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <sys/types.h>
+
+struct launch_plan_stages;
+struct oci_linux;
+struct stage_caps;
+
+/**
+ * userns_plan() - Fill in user_map; pure. After namespaces_plan()
+ * @lin: borrowed by the plan
+ * @e:   ERR_INVALID, with the JSON path, mappings that mean nothing, or without the namespace, or the other way round;
+ *       ERR_UNSUPPORTED together with namespaces of others
+ * Return: 0, or -1 with @e set
+ */
+int userns_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struct err *e);
+
+/**
+ * userns_check_process() - May this process be in there? Pure. After userns_plan() and process_plan_build()
+ * @e: ERR_INVALID a user or group without a mapping; ERR_UNSUPPORTED a capability
+ * Return: 0, or -1 with @e set
+ */
+int userns_check_process(const struct launch_plan_stages *s, struct err *e);
+
+/**
+ * userns_check_caps() - The same for the capabilities alone, of an exec
+ * @e: ERR_UNSUPPORTED
+ * Return: 0, or -1 with @e set
+ */
+int userns_check_caps(const struct stage_caps *caps, struct err *e);
+
+/**
+ * userns_settle() - Do for the child, which waits, what takes the host's power; nothing without a user namespace
+ * @pid: our child, not reaped
+ * @e:   ERR_SYSTEM
+ * Return: 0, or -1 with @e set
+ */
+int userns_settle(const struct launch_plan_stages *s, pid_t pid, struct err *e);

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From nothing to the user's program, and a program more inside."""
+import json
+import os
+import sys
+
+import harness
+from common import FLOOR, HERE, TRUE, interleave, which
+
+
+def suite_start(b):
+    subjects = {"floor": b.floor(), "floor with Docker's mounts": b.floor("-m"), "kiln": b.kiln.start_once}
+    docker = b.docker()
+    if docker:
+        subjects["dockerd"] = docker.start_once
+    got = interleave(subjects)
+    if which("crun") or which("runc"):
+        got.update(oci(b))
+    return got
+
+
+def oci(b):
+    bundle, count = b.bundle(), [0]
+    base = ["unshare", "--mount", "--propagation", "private", sys.executable, HERE + "/worker.py"]
+    plain, hidden = b.lines(base), b.lines([*base, "--hide-unified"])
+
+    def runtime(*argv, worker=hidden):
+        def once():
+            count[0] += 1
+            return worker(json.dumps([*argv, f"bench-{os.getpid()}-{count[0]}"]))
+        return once
+
+    subjects = {"kiln-runtime run": runtime(harness.BUILD + "/kiln-runtime", "run", "--bundle", bundle, worker=plain)}
+    for name in filter(which, ("crun", "runc")):
+        subjects[name + " run"] = runtime(which(name), "--root", f"{b.dir}/{name}", "run", "--bundle", bundle)
+    for name in [n for n, fn in subjects.items() if fn() < 0]:
+        print(f"{name} does not run here, left out", file=sys.stderr)
+        del subjects[name]
+    return interleave(subjects)
+
+
+def suite_exec(b):
+    subjects, engines = {}, [e for e in (b.kiln, b.docker()) if e]
+    ids = {e.name: e.create() for e in engines}
+    for e in engines:
+        e.api("POST", f"/containers/{ids[e.name]}/start")
+        subjects[e.name + ": exec, create to exit code"] = lambda e=e: e.exec_once(ids[e.name])
+    pid = b.kiln.api("GET", f"/containers/{ids['kiln']}/json")["State"]["Pid"]
+    floor = b.lines([FLOOR, "exec", str(pid), *TRUE])
+    got = interleave({"floor: setns + fork + exec + wait": floor, **subjects})
+    for e in engines:
+        e.api("DELETE", f"/containers/{ids[e.name]}?force=1")
+    return got

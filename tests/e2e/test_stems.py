@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stems: monitors that the launcher has ready, with fresh namespaces, before anybody asks."""
+import os
+import signal
+
+import harness
+from harness import Failed, eq, eventually
+from test_break import create, monitor_of, start
+
+RECVMSG = {"x86_64": "47", "aarch64": "212"}[os.uname().machine]
+NAMESPACES = ("net", "ipc", "uts", "pid", "mnt", "cgroup")
+
+
+def namespaces_of(pid):
+    return {n: os.readlink(f"/proc/{pid}/ns/{n}") for n in NAMESPACES}
+
+
+def stems(k):
+    """Those that wait for an order: they sleep in the read of their socket."""
+    def ready():
+        found = harness.stems_of(k.launcher_pid())
+        return found if len(found) >= 2 and all(is_waiting(p) for p in found) else None
+    return set(eventually("stems are ready", ready))
+
+
+def is_waiting(pid):
+    with open(f"/proc/{pid}/syscall") as f:
+        return f.read().split()[0] == RECVMSG
+
+
+def holders_of(namespace):
+    """Processes that are in it, or have it open."""
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            links = [f"/proc/{pid}/ns/{n}" for n in ("net", "ipc", "uts")] + [f"/proc/{pid}/fd/{f}" for f in os.listdir(f"/proc/{pid}/fd")]
+            found |= {pid for link in links if os.readlink(link) == namespace}
+        except OSError:
+            continue
+    return found
+
+
+def test_a_start_takes_a_stem(own):
+    k = own.start()
+    seen, ids = [], []
+    for _ in range(3):
+        ready = stems(k)
+        cid = create(k, ["sh", "-c", "hostname; cat /sys/class/net/lo/flags; sleep 1000"], Hostname=f"host{len(seen)}")
+        start(k, cid)
+        if monitor_of(k, cid) not in ready:
+            raise Failed("the monitor is none of the stems")
+        eventually("its output", lambda cid=cid: k.docker("logs", cid).stdout.splitlines() == [f"host{len(seen)}", "0x9"])
+        seen.append(namespaces_of(k.state(cid)["Pid"]))
+        ids.append(cid)
+    for n in NAMESPACES:
+        eq(len({ns[n] for ns in seen} | {os.readlink(f"/proc/self/ns/{n}")}), 4, f"{n} namespaces")
+    # it has them from its monitor, who keeps none; the next stem knows nothing of them
+    stems(k)
+    for cid, ns in zip(ids, seen):
+        for n in ("net", "ipc", "uts"):
+            eq(holders_of(ns[n]), {str(k.state(cid)["Pid"])}, f"holders of its {n} namespace")
+        k.docker("rm", "-f", cid)
+
+
+def test_an_exec_takes_a_stem(own):
+    k = own.start()
+    cid = create(k, ["sleep", "1000"])
+    start(k, cid)
+    ready = stems(k)
+    eq(k.docker("exec", cid, "echo", "hello").stdout, "hello\n")
+    eventually("one was taken", lambda: len(ready & set(harness.stems_of(k.launcher_pid()))) < len(ready))
+
+
+def test_what_shares_the_hosts_namespaces_shares_them(own):
+    k = own.start()
+    stems(k)
+    cid = create(k, ["sleep", "1000"], host={"NetworkMode": "host", "IpcMode": "host", "UTSMode": "host"})
+    start(k, cid)
+    ns = namespaces_of(k.state(cid)["Pid"])
+    for n in ("net", "ipc", "uts"):
+        eq(ns[n], os.readlink(f"/proc/self/ns/{n}"))
+
+
+def test_stems_may_be_killed(own):
+    k = own.start()
+    for p in stems(k):
+        os.kill(p, signal.SIGKILL)
+    cid = create(k, ["sleep", "1000"])
+    start(k, cid)
+    eq(k.state(cid)["Running"], True)
+    stems(k)
+
+
+def test_stems_are_bounded_and_end_with_their_launcher(own):
+    own.extra_args = ["--stems", "2"]
+    k = own.start()
+    stems(k)
+    for _ in range(10):
+        cids = [create(k, ["sleep", "1000"]) for _ in range(3)]
+        for cid in cids:
+            start(k, cid)
+        for cid in cids:
+            eq(k.api("DELETE", f"/containers/{cid}?force=1")[0], 204)
+        if len(harness.stems_of(k.launcher_pid())) > 4:
+            raise Failed("more than two of a kind")
+    old = stems(k)
+    os.kill(k.launcher_pid(), signal.SIGKILL)
+    eventually("they end with their launcher", lambda: not any(harness.is_alive(p) for p in old))
+
+
+def test_there_may_be_no_stems(own):
+    own.extra_args = ["--stems", "0"]
+    k = own.start()
+    cid = create(k, ["sleep", "1000"])
+    start(k, cid)
+    eq(k.docker("exec", cid, "echo", "hello").stdout, "hello\n")
+    eq(harness.stems_of(k.launcher_pid()), [])

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/userns.h"
+
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/own.h"
+#include "base/str.h"
+#include "oci/runtime_config.h"
+#include "runtime/stages.h"
+#include "tests/unit/unit.h"
+
+START_TEST(no_set_has_the_power_to_lift_flags)
+{
+	const uint64_t admin = 1ull << CAP_SYS_ADMIN;
+	const struct stage_caps none = { .bounding = ~admin, .permitted = ~admin, .effective = ~admin, .inheritable = ~admin, .ambient = ~admin };
+	const struct stage_caps some[] = { { .bounding = admin }, { .permitted = admin }, { .effective = admin }, { .inheritable = admin }, { .ambient = admin } };
+	struct err e = { 0 };
+
+	ck_assert_int_eq(userns_check_caps(&none, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(some); i++) {
+		ck_assert_int_eq(userns_check_caps(&some[i], &e), -1);
+		ck_assert_int_eq(e.kind, ERR_UNSUPPORTED);
+	}
+}
+END_TEST
+
+START_TEST(ids_of_the_process_are_mapped)
+{
+	const struct oci_id_mapping map[] = { { .container_id = 0, .host_id = 100, .n_ids = 2 }, { .container_id = 10, .host_id = 4294967290u, .n_ids = 5 } };
+	static const struct {
+		uint32_t uid, gid, group;
+		const char *refused;
+	} cases[] = {
+		{ 0, 1, 10, NULL }, { 14, 14, 14, NULL },
+		{ 2, 0, 0, "process.user.uid: 2" }, { 15, 0, 0, "process.user.uid: 15" },
+		{ 0, 9, 0, "process.user.gid: 9" }, { 0, 0, 4294967294u, "process.user.additionalGids: 4294967294" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint32_t group = cases[i].group;
+		struct launch_plan_stages s = { .user_map = { map, map, 2, 2 },
+						.process.identity = { .uid = cases[i].uid, .gid = cases[i].gid, .groups = &group, .n_groups = 1 } };
+		struct err e = { 0 };
+
+		ck_assert_int_eq(userns_check_process(&s, &e), cases[i].refused == NULL ? 0 : -1);
+		ck_assert_msg(cases[i].refused == NULL || str_starts(e.msg, cases[i].refused), "%s", e.msg);
+	}
+}
+END_TEST
+
+static pid_t child_in_one(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_NEWUSER | SIGCHLD), NULL, NULL, NULL, 0ul);
+
+	if (pid == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while (pid == 0)
+		pause();
+	return pid;
+}
+
+START_TEST(mappings_are_written_once_and_for_all)
+{
+	const struct oci_id_mapping uids = { .container_id = 0, .host_id = 1000, .n_ids = 1 }, gids = { .container_id = 0, .host_id = 2000, .n_ids = 3 };
+	struct launch_plan_stages s = { .user_map = { &uids, &gids, 1, 1 } }, none = { 0 };
+	struct err e = { 0 };
+	pid_t pid = geteuid() == 0 ? child_in_one() : -1;
+
+	/* nothing to do: whoever it is */
+	ck_assert_int_eq(userns_settle(&none, -1, &e), 0);
+	if (pid < 0)
+		return;
+	ck_assert_msg(userns_settle(&s, pid, &e) == 0, "%s", e.msg);
+	ck_assert_int_eq(userns_settle(&s, pid, &e), -1);
+	ck_assert_msg(strstr(e.msg, "uid_map") != NULL, "%s", e.msg);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+END_TEST
+
+UNIT_MAIN("userns", no_set_has_the_power_to_lift_flags, ids_of_the_process_are_mapped, mappings_are_written_once_and_for_all)
