@@ -376,7 +376,7 @@ help:
 	@echo 'tsan        kilnd and the unit tests that have threads, with ThreadSanitizer (root)'
 	@echo 'vm          the subset that runs in a virtual machine with Debian'"'"'s kernel'
 	@echo 'scripts     tests of the build, the scripts and the documents; SCRIPTS="names" picks some'
-	@echo 'fuzz        each parser for FUZZ_SECONDS with libFuzzer (clang); FUZZ="names" picks some'
+	@echo 'fuzz        each parser for FUZZ_SECONDS with libFuzzer (clang); FUZZ="names" picks some; FUZZ_SEED=0 tries others each time'
 	@echo 'check-long  the slow tests too'
 	@echo 'man         prints the pages of the manual into build/man/'
 	@echo 'docs        prints docs/errors.md, lifecycle.md, options.md and spec-coverage.md from the code'

@@ -256,6 +256,8 @@ int json_scan(const char *text, size_t n, char **ret_marked, struct err *e)
 	AUTO_FREE char *marked = NULL;
 	size_t depth = 0;
 
+	if (memchr(text, '\0', n) != NULL)
+		return json_err_at(text, n, strnlen(text, n), "NUL is no part of JSON", e);
 	for (size_t i = 0; i < n;) {
 		size_t start = i;
 		char c = text[i];

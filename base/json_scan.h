@@ -4,7 +4,8 @@
  *
  * jansson refuses integers outside int64. The scan replaces each by a string of the same length,
  * "\u0000<offset>", so that every position in the text stays right; the digits are read from the original
- * text at that offset. Strings with NUL are refused here, so nobody else can write such a mark.
+ * text at that offset. Strings with NUL are refused here, so nobody else can write such a mark; and a NUL anywhere
+ * else, which jansson (2.14) passes over where it ends a number or a literal.
  * Private to base/json*.c. Pure; thread-safe.
  */
 #pragma once

@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct holder { struct json_raw value; };
-static const struct jfield holder_fields[] = { J_RAW(struct holder, value, "value", J_REQUIRED) };
+static const struct jfield holder_fields[] = { J_RAW(struct holder, value, "value", 0) };
 static const struct jschema holder_schema = J_SCHEMA(struct holder, "value", holder_fields);
 
 struct text { char *value; };
@@ -53,7 +53,7 @@ static const char *skip_value(const char *p, const char *end)
 			p++;
 			continue;
 		} else {
-			while (p < end && !strchr(",:{}[]\" \n\r\t", *p))
+			for (p++; p < end && !strchr(",:{}[]\" \n\r\t", *p);)
 				p++;
 		}
 		if (depth == 0)
@@ -76,6 +76,9 @@ int jsontext_check(const char *text, size_t n, struct jsontext *ret, struct err 
 		return -1;
 	at = skip_space(text, end);
 	*ret = (struct jsontext){ at, (size_t)(skip_value(at, end) - at) };
+	/* `1,"b":2` would be fine within the braces */
+	if (skip_space(at + ret->n, end) < end)
+		return err_set(e, ERR_INVALID, "more than one JSON value");
 	return 0;
 }
 

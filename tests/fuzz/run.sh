@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh BUILD SECONDS TARGET...: runs each target with libFuzzer for so long, four at a time, from the committed corpus
 # and what earlier runs have found. One line a target; the input that breaks one is kept in BUILD. TARGET:N runs N seconds.
+# FUZZ_SEED picks what is tried; 0 is a new choice each time, as a long search wants it. The same seed finds the same again.
 set -u
 build=$1 seconds=$2
 shift 2
@@ -13,7 +14,7 @@ if [ "$build" = --one ]; then
 	mkdir -p "$new"
 	set --
 	[ ! -e "tests/fuzz/$target.dict" ] || set -- "-dict=tests/fuzz/$target.dict"
-	"$build/fuzz_$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=8192 -verbosity=0 \
+	"$build/fuzz_$target" -max_total_time="$seconds" -seed="${FUZZ_SEED:-1}" -timeout=30 -rss_limit_mb=1024 -max_len=8192 -verbosity=0 \
 		-print_final_stats=1 -artifact_prefix="$build/$target-" "$@" "$new" "tests/fuzz/corpus/$target" \
 		>"$log" 2>&1 || {
 		echo "FAIL fuzz:$target: $(grep -m 1 -E 'broken:|ERROR|SUMMARY' "$log"); see $log"

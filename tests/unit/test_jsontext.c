@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/jsontext.h"
 
+#include "base/own.h"
 #include "tests/unit/unit.h"
 
 static const char answer[] = "{\"Id\":\"abc\",\"State\":{\"Running\":true,\"Pid\":7,\"Error\":null},\"Labels\":{\"a.b\":\"x\",\"c\":\"y\\\"z\"},"
@@ -19,6 +20,23 @@ START_TEST(json_is_indented_as_go_does)
 			 "  \"Empty\": [],\n  \"None\": {}\n}");
 	ck_assert_int_eq(jsontext_check("{\"a\":", 5, &v, &e), -1);
 	ck_assert_int_eq(jsontext_check("", 0, &v, &e), -1);
+}
+END_TEST
+
+START_TEST(text_is_one_value)
+{
+	static const struct { const char *text; size_t n; } wrong[] = {
+		{ "1,\"b\":2", 7 }, { "1}", 2 }, { "[null\0]", 7 }, { "null\0", 5 }, { "\0", 1 }, { "{} {}", 5 }, { "1}\n{\"a\":1", 9 },
+	};
+	struct jsontext v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		e = (struct err){0};
+		ck_assert_int_eq(jsontext_check(wrong[i].text, wrong[i].n, &v, &e), -1);
+		ck_assert_int_eq(e.kind, ERR_INVALID);
+	}
+	ck_assert_int_eq(jsontext_check(" null\n", 6, &v, &e), 0);
+	ck_assert_uint_eq(v.n, 4);
 }
 END_TEST
 
@@ -86,5 +104,5 @@ START_TEST(values_are_printed_as_go_prints_them)
 }
 END_TEST
 
-UNIT_MAIN("jsontext", what_is_not_there_has_no_elements, json_is_indented_as_go_does, space_between_tokens_is_taken_out, values_are_found_without_a_tree, what_is_no_string_is_an_empty_one,
+UNIT_MAIN("jsontext", what_is_not_there_has_no_elements, json_is_indented_as_go_does, text_is_one_value, space_between_tokens_is_taken_out, values_are_found_without_a_tree, what_is_no_string_is_an_empty_one,
 	  values_are_printed_as_go_prints_them)
