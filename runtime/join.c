@@ -20,7 +20,6 @@
 #include "runtime/launch_parts.h"
 #include "runtime/plan_parts.h"
 #include "runtime/seccomp.h"
-#include "runtime/userns.h"
 #include "runtime/watchers.h"
 
 /* All that a container may have of its own; one that it shares with us is entered again, which changes nothing. */
@@ -124,8 +123,6 @@ int join_plan_build(const struct exec_spec *spec, int init_pidfd,
 		return -1;
 	plan->cgroup_path = spec->cgroup_path;
 	plan->stages.ns_flags = JOIN_NAMESPACES | some_namespaces(spec->lin);
-	if ((plan->stages.ns_flags & CLONE_NEWUSER) != 0 && userns_check_caps(&plan->stages.process.caps, e) < 0)
-		return -1;
 	if (join_groups(plan, NULL, 0, e) < 0)
 		return -1;
 	*ret = plan;
@@ -172,10 +169,11 @@ static void reap(pid_t pid)
 static int wait_program(int sock, volatile pid_t *slot, struct launched *l,
 			struct launch_failure *f, struct err *e)
 {
-	int done = launch_wait_exec(sock, &l->pty_fd, f, e);
+	uint32_t ask;
+	int done = launch_wait_exec(sock, &l->pty_fd, &ask, f, e);
 
 	if (done == 1)
-		done = err_set(e, ERR_INTERNAL, "a program that joins has asked for hooks");
+		done = err_set(e, ERR_INTERNAL, "a program that joins has asked for something");
 	l->pid = *slot;
 	if (done == 0 && l->pid == 0) {
 		err_set(e, ERR_CONFLICT, "the container is not running");

@@ -84,7 +84,7 @@ int launch_take_failure(struct stage_msg *m, struct launch_failure *f, struct er
 	return launch_fail(f, m->stage, m->exit_code);
 }
 
-int launch_wait_exec(int sock, int *ret_pty_fd, struct launch_failure *f, struct err *e)
+int launch_wait_exec(int sock, int *ret_pty_fd, uint32_t *ret_ask, struct launch_failure *f, struct err *e)
 {
 	struct stage_msg m;
 	int fd = -1;
@@ -107,8 +107,10 @@ int launch_wait_exec(int sock, int *ret_pty_fd, struct launch_failure *f, struct
 		}
 		if (n_fds != 0)
 			close(fd);
-		if (n == sizeof(m) && m.kind == STAGE_MSG_HOOKS)
+		if (n == sizeof(m) && (m.kind == STAGE_MSG_HOOKS || m.kind == STAGE_MSG_LOCK)) {
+			*ret_ask = m.kind;
 			return 1;
+		}
 		if (n == sizeof(m) && m.kind == STAGE_MSG_FAILED)
 			return launch_take_failure(&m, f, e);
 		err_set(e, ERR_INTERNAL, "the child sent a message that nobody understands");
@@ -264,16 +266,41 @@ static int run_hooks(const struct launch_watch *watch, const struct launched *l,
 	return watch->hooks(watch->ctx, l, e) < 0 ? -1 : let_go_on(sock, e);
 }
 
+static int answer(uint32_t ask, const struct launch_plan *plan, const struct launch_watch *watch, const struct launched *l, int sock, struct launch_failure *f, struct err *e)
+{
+	if (ask == STAGE_MSG_HOOKS)
+		return run_hooks(watch, l, sock, e) < 0 ? launch_fail(f, STAGE_HOOKS, 125) : 0;
+	if (plan->stages.user_map.n_uids == 0)
+		err_set(e, ERR_INTERNAL, "the child asked for locks and has no user namespace");
+	else if (userns_lock(l->pidfd, sock, e) == 0)
+		return 0;
+	return launch_fail(f, STAGE_PIVOT, 125);
+}
+
+/* Each question is answered once. */
+static int hear_child(const struct launch_plan *plan, const struct launch_watch *watch, int sock, struct launched *l, struct launch_failure *f, struct err *e)
+{
+	uint32_t ask, last = STAGE_MSG_PTY;
+	int done;
+
+	while ((done = launch_wait_exec(sock, &l->pty_fd, &ask, f, e)) == 1) {
+		if (ask <= last) {
+			err_set(e, ERR_INTERNAL, "the child asked for something twice");
+			return launch_fail(f, STAGE_NONE, 125);
+		}
+		last = ask;
+		if (answer(ask, plan, watch, l, sock, f, e) < 0)
+			return -1;
+	}
+	return done;
+}
+
 /* Hear from the child until it is where it should be. Return: 0, or -1 with @e set and no child left */
 static int follow_child(const struct launch_plan *plan, const struct launch_watch *watch, int sock, struct launched *l, struct launch_failure *f, struct err *e)
 {
 	int done = settle(plan, l, sock, e) < 0 ? -1 : register_child(watch, l, sock, e);
 
-	done = done < 0 ? launch_fail(f, STAGE_NONE, 125) : launch_wait_exec(sock, &l->pty_fd, f, e);
-	if (done == 1)
-		done = run_hooks(watch, l, sock, e) < 0 ? launch_fail(f, STAGE_HOOKS, 125) : launch_wait_exec(sock, &l->pty_fd, f, e);
-	if (done == 1)
-		done = err_set(e, ERR_INTERNAL, "the child asked for hooks twice");
+	done = done < 0 ? launch_fail(f, STAGE_NONE, 125) : hear_child(plan, watch, sock, l, f, e);
 	if (done == 0)
 		return 0;
 	end_child(l->pid);

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/err.h"
 #include "runtime/launch.h"
 
@@ -13,9 +15,10 @@ int launch_sockets(int fds[2], struct err *e);
 /**
  * launch_wait_exec() - Read what the child has to say until it executes its program or fails
  * @ret_pty_fd: owned: the terminal's master when one came; -1 before the call
- * Return: 0 when all other ends are closed without a complaint; 1 when it waits for hooks; or -1 with @f and @e set
+ * @ret_ask:    what it has asked for: STAGE_MSG_HOOKS, STAGE_MSG_LOCK; set when 1 is returned
+ * Return: 0 when all other ends are closed without a complaint; 1 when it waits for an answer; or -1 with @f and @e set
  */
-int launch_wait_exec(int sock, int *ret_pty_fd, struct launch_failure *f, struct err *e);
+int launch_wait_exec(int sock, int *ret_pty_fd, uint32_t *ret_ask, struct launch_failure *f, struct err *e);
 
 /* What a child said it failed of, as our error; @f may be NULL. Return: -1, always */
 struct stage_msg;

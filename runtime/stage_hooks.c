@@ -35,8 +35,7 @@
 
 /* --- small things ---------------------------------------------------------------------------------------------- */
 
-/* Return: where in out the text begins */
-static const char *stage_number(unsigned long v, char out[24])
+const char *stage_number(unsigned long v, char out[24])
 {
 	char *at = out + 23;
 
@@ -264,16 +263,20 @@ static void stage_expect_byte(const struct stage_ctx *c)
 		_exit(125);
 }
 
+void stage_hear_registered(const struct stage_ctx *c, struct process_plan *p)
+{
+	if (p->is_registered)
+		stage_expect_byte(c);
+	p->is_registered = false;
+}
+
 void stage_hooks(struct stage_ctx *c, struct launch_plan_stages *plan)
 {
 	struct stage_msg ask = { .kind = STAGE_MSG_HOOKS, .stage = STAGE_HOOKS };
 
 	stage_enter(c, STAGE_HOOKS);
 	if (plan->asks_hooks) {
-		/* that we are written down comes first, and is said once */
-		if (plan->process.is_registered)
-			stage_expect_byte(c);
-		plan->process.is_registered = false;
+		stage_hear_registered(c, &plan->process);
 		if (write(c->report_fd, &ask, sizeof(ask)) != sizeof(ask))
 			stage_die(c, "ask for the hooks", NULL);
 		stage_expect_byte(c);

@@ -115,13 +115,21 @@ void stage_terminal(struct stage_ctx *c, const struct process_plan *p, bool want
 
 void stage_seal_root(struct stage_ctx *c, const struct root_plan *root)
 {
-	struct mount_attr attr = { .attr_set = root->is_readonly ? MOUNT_ATTR_RDONLY : 0,
-				   .propagation = root->propagation };
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 
-	if (attr.attr_set == 0 && attr.propagation == 0)
+	if (root->is_readonly && mount_setattr(c->root_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		stage_die(c, "set the options of the root", NULL);
+}
+
+/* Behind the pivot, for which it must not be shared. It is private until then. */
+void stage_share_root(struct stage_ctx *c, const struct root_plan *root)
+{
+	struct mount_attr attr = { .propagation = root->propagation };
+
+	if (root->propagation == 0 || root->propagation == MS_PRIVATE)
 		return;
 	if (mount_setattr(c->root_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
-		stage_die(c, "set the options of the root", NULL);
+		stage_die(c, "set the propagation of the root", NULL);
 }
 
 /* An initramfs is the root of all mounts: nothing can be pivoted off it. */

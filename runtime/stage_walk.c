@@ -93,6 +93,9 @@ _Noreturn void stage_launch(struct launch_plan_stages *plan, int report_fd)
 	stage_seal_root(&c, &plan->root);
 	stage_enter(&c, STAGE_PIVOT);
 	stage_pivot(&c, &plan->root);
+	if (has_users)
+		DEFENCE(USERS_LOCKED, stage_lock_mounts(&c, plan), (void)0);
+	stage_share_root(&c, &plan->root);
 	stage_host(&c, plan);
 	stage_process(&c, &plan->process);
 }

@@ -24,10 +24,10 @@
 
 /* --- what is told to the parent -------------------------------------------------------------------------- */
 
-enum stage_msg_kind { STAGE_MSG_FAILED = 1, STAGE_MSG_PTY = 2, STAGE_MSG_HOOKS = 3 };
+enum stage_msg_kind { STAGE_MSG_FAILED = 1, STAGE_MSG_PTY = 2, STAGE_MSG_HOOKS = 3, STAGE_MSG_LOCK = 4 };
 
 struct stage_msg {
-	uint32_t kind;     /* enum stage_msg_kind; PTY: one descriptor comes with it; HOOKS: answered by a byte */
+	uint32_t kind;     /* enum stage_msg_kind; PTY: one descriptor comes with it; HOOKS: answered by a byte; LOCK: by a byte and a mount namespace */
 	uint32_t stage;    /* enum stage */
 	int32_t exit_code; /* 125, 126, 127 */
 	uint32_t pad;
@@ -326,6 +326,8 @@ void stage_oom_score(struct stage_ctx *c, const char *text);
 /* In a user namespace of the container's own: PREPARE, then MOUNTS behind the root (launch) or NAMESPACES (join) */
 void stage_wait_mapped(const struct stage_ctx *c);
 void stage_become_root(struct stage_ctx *c);
+/* The same, behind PIVOT: nobody in there can undo a mount, or what it is made with */
+void stage_lock_mounts(struct stage_ctx *c, struct launch_plan_stages *plan);
 
 /* CGROUP_JOIN and CGROUPNS */
 void stage_cgroup(struct stage_ctx *c, const int *fds, size_t n, bool unshares);
@@ -341,6 +343,7 @@ void stage_copy_up(const struct stage_ctx *c, const struct mount_op *op, int tar
 void stage_terminal(struct stage_ctx *c, const struct process_plan *p, bool wants_console);
 void stage_seal_root(struct stage_ctx *c, const struct root_plan *root);
 void stage_pivot(struct stage_ctx *c, const struct root_plan *root);
+void stage_share_root(struct stage_ctx *c, const struct root_plan *root);
 
 /* HOOKS, and START behind WAIT */
 void stage_hooks(struct stage_ctx *c, struct launch_plan_stages *plan);
@@ -358,6 +361,11 @@ struct stage_hook_end {
 int stage_run_hook(const struct hook_plan *plan, const struct hook_op *op, pid_t pid, struct stage_hook_end *end);
 /* Has it failed? In words. Return: that */
 bool stage_hook_failed(const struct stage_hook_end *end, char out[HOOK_END_MAX]);
+
+/* That we are written down is heard before anything else, and once */
+void stage_hear_registered(const struct stage_ctx *c, struct process_plan *p);
+/* Decimal digits, at the end of @room. Return: where they begin */
+const char *stage_number(unsigned long v, char room[24]);
 
 /* HOST */
 void stage_host(struct stage_ctx *c, const struct launch_plan_stages *plan);

@@ -3,13 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/defence.h"
+#include "base/fd.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "oci/runtime_config.h"
@@ -59,15 +62,6 @@ int userns_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struc
 	return 0;
 }
 
-int userns_check_caps(const struct stage_caps *caps, struct err *e)
-{
-	uint64_t all = caps->bounding | caps->permitted | caps->effective | caps->inheritable | caps->ambient;
-
-	if (DEFENCE(USERS_NO_ADMIN, (all >> CAP_SYS_ADMIN & 1) == 0, true))
-		return 0;
-	return err_set(e, ERR_UNSUPPORTED, "process.capabilities: CAP_SYS_ADMIN in a user namespace is not supported");
-}
-
 int userns_check_process(const struct launch_plan_stages *s, struct err *e)
 {
 	const struct stage_identity *id = &s->process.identity;
@@ -82,7 +76,7 @@ int userns_check_process(const struct launch_plan_stages *s, struct err *e)
 	for (size_t i = 0; i < id->n_groups; i++)
 		if (!is_mapped(map->gids, map->n_gids, id->groups[i]))
 			return err_set(e, ERR_INVALID, "process.user.additionalGids: %u has no mapping", id->groups[i]);
-	return userns_check_caps(&s->process.caps, e);
+	return 0;
 }
 
 /* --- what the parent does --------------------------------------------------------------------------------------- */
@@ -113,4 +107,42 @@ int userns_settle(const struct launch_plan_stages *s, pid_t pid, struct err *e)
 		return -1;
 	/* With these it has a root to become, and goes on */
 	return idmap_write(&s->user_map, pid, e) < 0 ? err_wrap(e, "user namespace") : 0;
+}
+
+/* --- locks ------------------------------------------------------------------------------------------------------ */
+
+/* In a child of ours, not in the container's pid namespace. Return: an exit code: 0, or errno */
+static int copy_there_and_back(int pidfd, int sock)
+{
+	int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC), ns;
+
+	/* Nobody in there has power over us, but we die with our parent */
+	if (proc < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return errno;
+	if (setns(pidfd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
+		return errno;
+	if (setns(pidfd, CLONE_NEWUSER) < 0 || unshare(CLONE_NEWNS) < 0)
+		return errno;
+	ns = openat(proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (ns < 0)
+		return errno;
+	/* A child that has died meanwhile is heard of */
+	return fd_send_msg(sock, "", 1, &ns, 1) == 1 || errno == EPIPE || errno == ECONNRESET ? 0 : errno;
+}
+
+int userns_lock(int pidfd, int sock, struct err *e)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)SIGCHLD, NULL, NULL, NULL, 0ul);
+	int status = 0;
+
+	if (pid < 0)
+		return err_sys(e, "clone a process that locks the mounts");
+	if (pid == 0)
+		_exit(copy_there_and_back(pidfd, sock));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+	return err_sys(e, "lock the mounts");
 }

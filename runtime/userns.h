@@ -3,9 +3,13 @@
  * A user namespace of the container's own, which owns all of its other namespaces: they are made by the same clone.
  *
  * The child has every power in it from the start, and none over the host, so what takes the host's power is done by the
- * parent while the child waits (userns_settle()): the mappings, the OOM score, hard limits above ours. Detached mounts of
- * binds come from the parent, too, and their flags are not locked: CAP_SYS_ADMIN in the namespace could lift the ones of
- * the host (ro, nodev), so nobody in there gets it.
+ * parent while the child waits (userns_settle()): the mappings, the OOM score, hard limits above ours.
+ *
+ * Detached mounts of binds come from the parent, too, and what the child mounts is its own: CAP_SYS_ADMIN in there could lift
+ * the flags of the host (ro, nodev), and undo what hides a path. The kernel locks both when it copies mounts from a namespace
+ * of one owner into one of another. So, when the tree is made, a process of the parent's copies it into a mount namespace of
+ * its own user namespace, and that copy into one of the container's, which the child enters (userns_lock()). No mount of the
+ * host gets what is mounted in there: the copy of a shared mount is its slave.
  *
  * Single-threaded callers only.
  *
@@ -19,7 +23,6 @@
 
 struct launch_plan_stages;
 struct oci_linux;
-struct stage_caps;
 
 /**
  * userns_plan() - Fill in user_map; pure. After namespaces_plan()
@@ -32,17 +35,10 @@ int userns_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struc
 
 /**
  * userns_check_process() - May this process be in there? Pure. After userns_plan() and process_plan_build()
- * @e: ERR_INVALID a user or group without a mapping; ERR_UNSUPPORTED a capability
+ * @e: ERR_INVALID a user or group without a mapping
  * Return: 0, or -1 with @e set
  */
 int userns_check_process(const struct launch_plan_stages *s, struct err *e);
-
-/**
- * userns_check_caps() - The same for the capabilities alone, of an exec
- * @e: ERR_UNSUPPORTED
- * Return: 0, or -1 with @e set
- */
-int userns_check_caps(const struct stage_caps *caps, struct err *e);
 
 /**
  * userns_settle() - Do for the child, which waits, what takes the host's power; nothing without a user namespace
@@ -51,3 +47,12 @@ int userns_check_caps(const struct stage_caps *caps, struct err *e);
  * Return: 0, or -1 with @e set
  */
 int userns_settle(const struct launch_plan_stages *s, pid_t pid, struct err *e);
+
+/**
+ * userns_lock() - Send to the child, which waits, a mount namespace like its own, whose mounts nobody in there can undo or change
+ * @pidfd: of our child
+ * @sock:  our end of its socket
+ * @e:     ERR_SYSTEM, ERR_DENIED
+ * Return: 0, or -1 with @e set
+ */
+int userns_lock(int pidfd, int sock, struct err *e);

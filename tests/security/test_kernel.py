@@ -126,17 +126,35 @@ def test_control_groups_are_joined_before_the_program(f):
             broken(not all(box.id in line for line in text.splitlines() if re.search(":(memory|pids):|^0::", line)), f"process {pid}: {text}")
 
 
-@attack("USERS_NO_ADMIN", fronts="bundle")
+# What the root of a user namespace may try with CAP_SYS_ADMIN in it; the last lines tell what has become of it.
+LIFT = r"""
+mkdir -p /tmp/p /tmp/b /tmp/r
+for flag in rw dev suid exec; do mount -o remount,bind,$flag /m; done; umount /m; umount -l /m
+unshare -m sh -c 'umount /proc/interrupts; mount -o remount,bind,rw /m; echo nested >/m/new; cat /proc/interrupts'
+for each in /proc/interrupts /proc/sys /proc /sys/firmware; do umount $each; umount -l $each; done
+mount -t proc proc /tmp/p; mount --bind /proc /tmp/b; mount --rbind / /tmp/r; umount -l /tmp/r/proc/interrupts; umount -l /tmp/r/proc
+cat /proc/interrupts /tmp/p/interrupts /tmp/b/interrupts /tmp/r/proc/interrupts
+echo owned >/m/new
+mount -t tmpfs x /opt && echo mounted; id -u; grep -c ' /m ro,nosuid,nodev,noexec' /proc/self/mountinfo
+"""
+
+
+@attack("USERS_LOCKED", fronts="bundle")
 def test_flags_of_a_bind_in_a_user_namespace(f):
-    """Root of a user namespace makes a bind of the host writable that was given to it read-only; with its powers there, and as the same number outside."""
+    """Root of a user namespace makes a bind of the host writable that was given to it read-only, and looks behind what is masked: with CAP_SYS_ADMIN there, and as the same number outside."""
     ids = [{"containerID": 0, "hostID": 0, "size": 65536}]
     kinds = ("pid", "mount", "ipc", "uts", "network", "cgroup", "user")
-    options = {"mounts": [("/m", "bind", f.marker, ["bind", "ro"])], "more": {"namespaces": [{"type": t} for t in kinds], "uidMappings": ids, "gidMappings": ids}}
-    script = "mount -o remount,bind,rw /m; mount -t tmpfs x /tmp && echo mounted; echo owned >/m/new; id -u"
-    for caps in (["SYS_ADMIN"], []):
-        run = f.run(["sh", "-c", script], caps=caps, **options)
-        broken(os.path.exists(f.marker + "/new") or "mounted" in run.out, f"its flags are lifted: {run}")
-        if bool(run.refused) != bool(caps) or (not caps and run.out != "0\n"):
-            raise Failed(run)
+    options = {"mounts": [("/m", "bind", f.marker, ["bind", "ro", "nosuid", "nodev", "noexec"]), ("/opt", "tmpfs", "tmpfs", [])],
+               "more": {"namespaces": [{"type": t} for t in kinds], "uidMappings": ids, "gidMappings": ids}}
+
+    def check(out, err, mounted):
+        broken(os.path.exists(f.marker + "/new"), "its bind was made writable")
+        if ["mounted"] * mounted + ["0", "1"] != out.splitlines():
+            broken("0" in out.splitlines() or ":" in out, f"a flag was lifted, or a mask: {out!r}")
+            raise Failed(out, err)
+    for caps in ([], ["SYS_ADMIN"]):
+        run = f.run(["sh", "-c", LIFT], caps=caps, **options)
+        check(run.out, run.err + run.refused, bool(caps))
     with f.running(["sleep", "1000"], **options) as box:
-        broken(f.command("exec", "--cap", "CAP_SYS_ADMIN", box.id, "sh", "-c", script).returncode == 0, "an exec has the power that its container has not")
+        p = f.command("exec", "--cap", "CAP_SYS_ADMIN", box.id, "sh", "-c", LIFT)
+        check(p.stdout, p.stderr, True)

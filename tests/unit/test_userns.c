@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/userns.h"
 
-#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -14,21 +13,6 @@
 #include "oci/runtime_config.h"
 #include "runtime/stages.h"
 #include "tests/unit/unit.h"
-
-START_TEST(no_set_has_the_power_to_lift_flags)
-{
-	const uint64_t admin = 1ull << CAP_SYS_ADMIN;
-	const struct stage_caps none = { .bounding = ~admin, .permitted = ~admin, .effective = ~admin, .inheritable = ~admin, .ambient = ~admin };
-	const struct stage_caps some[] = { { .bounding = admin }, { .permitted = admin }, { .effective = admin }, { .inheritable = admin }, { .ambient = admin } };
-	struct err e = { 0 };
-
-	ck_assert_int_eq(userns_check_caps(&none, &e), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(some); i++) {
-		ck_assert_int_eq(userns_check_caps(&some[i], &e), -1);
-		ck_assert_int_eq(e.kind, ERR_UNSUPPORTED);
-	}
-}
-END_TEST
 
 START_TEST(ids_of_the_process_are_mapped)
 {
@@ -84,4 +68,4 @@ START_TEST(mappings_are_written_once_and_for_all)
 }
 END_TEST
 
-UNIT_MAIN("userns", no_set_has_the_power_to_lift_flags, ids_of_the_process_are_mapped, mappings_are_written_once_and_for_all)
+UNIT_MAIN("userns", ids_of_the_process_are_mapped, mappings_are_written_once_and_for_all)
