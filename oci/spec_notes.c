@@ -9,16 +9,12 @@
 
 #define ELSEWHERE     "for other platforms"
 #define WITH_LEAVES   "\"resources\":{\"blockIO\":{"
-#define WITH_FILTER   "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\","
-#define LISTENERS     "descriptors of the notify listener are not handed over"
 #define NO_SUCH_LIMIT "current kernels have no such limit"
 
 const struct spec_note spec_notes[] = {
 	{ "linux.mountLabel", "file systems are not labelled", "\"mountLabel\":\"system_u:object_r:x:s0\"" },
 	{ "linux.intelRdt", "Intel's Resource Director is not programmed", "\"intelRdt\":{\"closID\":\"x\"}" },
 	{ "linux.netDevices", "network devices are not moved", "\"netDevices\":{\"eth0\":{}}" },
-	{ "linux.seccomp.listenerPath", LISTENERS, WITH_FILTER "\"listenerPath\":\"/x\"}" },
-	{ "linux.seccomp.listenerMetadata", LISTENERS, NULL },
 	{ "linux.resources.memory.kernel", NO_SUCH_LIMIT, "\"resources\":{\"memory\":{\"kernel\":1}}" },
 	{ "linux.resources.memory.kernelTCP", NO_SUCH_LIMIT, "\"resources\":{\"memory\":{\"kernelTCP\":1}}" },
 	{ "linux.resources.memory.useHierarchy", "it is always so on current kernels", NULL },

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,16 +60,22 @@ static int check_running(int pidfd, struct err *e)
 /* What a program does after it has its filter, when the intermediate becomes it first. */
 static bool filter_allows_the_rest(const struct process_plan *p)
 {
-	const struct seccomp_call calls[] = {
-		{ .number = SYS_clone, .args = { CLONE_PARENT | CLONE_PARENT_SETTID } },
-		{ .number = SYS_setsid },
-		{ .number = SYS_execve },
-		{ .number = SYS_exit_group },
-		{ .number = SYS_ioctl, .args = { 0, TIOCSCTTY } },
+	const struct {
+		struct seccomp_call call;
+		bool is_done;
+	} calls[] = {
+		{ { SYS_clone, { CLONE_PARENT | CLONE_PARENT_SETTID } }, true },
+		{ { SYS_setsid, { 0 } }, true },
+		{ { SYS_execve, { 0 } }, true },
+		{ { SYS_exit_group, { 0 } }, true },
+		{ { SYS_ioctl, { 0, TIOCSCTTY } }, p->tty },
+		/* An agent would be asked about the intermediate, which it is not told of. That a profile forbids them is told by their stage */
+		{ { SYS_capset, { 0 } }, p->has_listener },
+		{ { SYS_prctl, { PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE } }, p->has_listener },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(calls) - !p->tty; i++)
-		if (!seccomp_allows(&p->filter, &calls[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
+		if (calls[i].is_done && !seccomp_allows(&p->filter, &calls[i].call))
 			return false;
 	return true;
 }
@@ -132,6 +139,7 @@ int join_plan_build(const struct exec_spec *spec, int init_pidfd,
 int join_plan_extend(struct join_plan *plan, const struct launch_extras *extras, struct err *e)
 {
 	process_plan_extend(&plan->stages.process, extras);
+	plan->listener = extras->listener;
 	return extras->n_below == 0 ? 0 : join_groups(plan, extras->below, extras->n_below, e);
 }
 
@@ -165,15 +173,29 @@ static void reap(pid_t pid)
 		;
 }
 
+/* Of a program that could not be cloned there is more to hear, and nobody to tell an agent of. */
+static int hear_program(const struct join_plan *plan, int sock, pid_t pid, struct launch_heard *h, struct launch_failure *f, struct err *e)
+{
+	int done = launch_wait_exec(sock, h, f, e);
+
+	if (done != 1 || h->ask != STAGE_MSG_LISTENER)
+		return done;
+	if (pid != 0 && launch_give_listener(&plan->listener, pid, h, sock, e) < 0)
+		return launch_fail(f, STAGE_SECCOMP_LATE, 125);
+	return launch_wait_exec(sock, h, f, e);
+}
+
 /* The intermediate has ended: the slot holds the program's pid, or it was never cloned. */
-static int wait_program(int sock, volatile pid_t *slot, struct launched *l,
+static int wait_program(const struct join_plan *plan, int sock, volatile pid_t *slot, struct launched *l,
 			struct launch_failure *f, struct err *e)
 {
-	uint32_t ask;
-	int done = launch_wait_exec(sock, &l->pty_fd, &ask, f, e);
+	struct launch_heard h = LAUNCH_HEARD_EMPTY;
+	int done = hear_program(plan, sock, *slot, &h, f, e);
 
 	if (done == 1)
-		done = err_set(e, ERR_INTERNAL, "a program that joins has asked for something");
+		done = err_set(e, ERR_INTERNAL, "a program that joins has asked for what it cannot have");
+	l->pty_fd = TAKE_FD(h.pty_fd);
+	launch_heard_done(&h);
 	l->pid = *slot;
 	if (done == 0 && l->pid == 0) {
 		err_set(e, ERR_CONFLICT, "the container is not running");
@@ -215,7 +237,7 @@ static int join_by_slot(struct join_plan *plan, pid_t *slot, struct launched *re
 	}
 	close_fd(&theirs);
 	reap(between);
-	if (wait_program(ours, slot, &l, f, e) < 0)
+	if (wait_program(plan, ours, slot, &l, f, e) < 0)
 		return -1;
 	*ret = l;
 	return 0;

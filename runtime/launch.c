@@ -84,14 +84,23 @@ int launch_take_failure(struct stage_msg *m, struct launch_failure *f, struct er
 	return launch_fail(f, m->stage, m->exit_code);
 }
 
-int launch_wait_exec(int sock, int *ret_pty_fd, uint32_t *ret_ask, struct launch_failure *f, struct err *e)
+/* Where a descriptor of a message goes that comes at most once. Return: NULL when none can */
+static int *place_of(struct launch_heard *h, uint32_t kind)
+{
+	int *at = kind == STAGE_MSG_PTY ? &h->pty_fd : kind == STAGE_MSG_LISTENER ? &h->listener_fd : NULL;
+
+	return at != NULL && *at < 0 ? at : NULL;
+}
+
+int launch_wait_exec(int sock, struct launch_heard *h, struct launch_failure *f, struct err *e)
 {
 	struct stage_msg m;
-	int fd = -1;
 	size_t n_fds = 0;
 	ssize_t n;
 
 	for (;;) {
+		AUTO_CLOSE int fd = -1;
+
 		do {
 			n = fd_recv_msg(sock, &m, sizeof(m), &fd, 1, &n_fds);
 		} while (n < 0 && errno == EINTR);
@@ -101,14 +110,13 @@ int launch_wait_exec(int sock, int *ret_pty_fd, uint32_t *ret_ask, struct launch
 			err_sys(e, "hear from the child");
 			return launch_fail(f, STAGE_NONE, 125);
 		}
-		if (n == sizeof(m) && m.kind == STAGE_MSG_PTY && n_fds == 1 && *ret_pty_fd < 0) {
-			*ret_pty_fd = fd;
+		if (n == sizeof(m) && n_fds == 1 && place_of(h, m.kind) != NULL)
+			*place_of(h, m.kind) = TAKE_FD(fd);
+		if (n == sizeof(m) && m.kind == STAGE_MSG_PTY && h->pty_fd >= 0)
 			continue;
-		}
-		if (n_fds != 0)
-			close(fd);
-		if (n == sizeof(m) && (m.kind == STAGE_MSG_HOOKS || m.kind == STAGE_MSG_LOCK)) {
-			*ret_ask = m.kind;
+		if (n == sizeof(m) && (m.kind == STAGE_MSG_HOOKS || m.kind == STAGE_MSG_LOCK || m.kind == STAGE_MSG_LISTENER)) {
+			h->ask = m.kind;
+			h->listener_number = m.number;
 			return 1;
 		}
 		if (n == sizeof(m) && m.kind == STAGE_MSG_FAILED)
@@ -116,6 +124,12 @@ int launch_wait_exec(int sock, int *ret_pty_fd, uint32_t *ret_ask, struct launch
 		err_set(e, ERR_INTERNAL, "the child sent a message that nobody understands");
 		return launch_fail(f, STAGE_NONE, 125);
 	}
+}
+
+void launch_heard_done(struct launch_heard *h)
+{
+	close_fd(&h->pty_fd);
+	close_fd(&h->listener_fd);
 }
 
 int launch_sockets(int fds[2], struct err *e)
@@ -199,7 +213,7 @@ static bool shares_memory(const struct launch_plan *plan)
 	const struct process_plan *p = &plan->stages.process;
 
 	return clone_shared_works() && (plan->stages.clone_flags & CLONE_NEWPID) != 0 &&
-	       (plan->stages.clone_flags & CLONE_NEWUSER) == 0 && !p->wants_init && !p->is_registered && p->wait.start_fd < 0;
+	       (plan->stages.clone_flags & CLONE_NEWUSER) == 0 && !p->wants_init && !p->is_registered && !p->has_listener && p->wait.start_fd < 0;
 }
 
 /* Return: the child's pid, in which it never returns; or -1 with errno */
@@ -243,6 +257,26 @@ static int let_go_on(int sock, struct err *e)
 	return 0;
 }
 
+/* Its filter lets the child say no more than a number. */
+static int fetch_listener(pid_t pid, int number, int *ret_fd, struct err *e)
+{
+	AUTO_CLOSE int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	*ret_fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+	return *ret_fd < 0 ? err_sys(e, "fetch the seccomp listener from the process") : 0;
+}
+
+int launch_give_listener(const struct listener_taker *taker, pid_t pid, struct launch_heard *h, int sock, struct err *e)
+{
+	AUTO_CLOSE int fd = TAKE_FD(h->listener_fd);
+
+	if (taker->take == NULL)
+		return err_set(e, ERR_INTERNAL, "nobody takes the listener of the seccomp filter");
+	if (fd < 0 && fetch_listener(pid, h->listener_number, &fd, e) < 0)
+		return -1;
+	return taker->take(taker->ctx, pid, fd, e) < 0 ? -1 : let_go_on(sock, e);
+}
+
 /* In a new user namespace the child waits for its mappings before all else. */
 static int settle(const struct launch_plan *plan, const struct launched *l, int sock, struct err *e)
 {
@@ -266,10 +300,12 @@ static int run_hooks(const struct launch_watch *watch, const struct launched *l,
 	return watch->hooks(watch->ctx, l, e) < 0 ? -1 : let_go_on(sock, e);
 }
 
-static int answer(uint32_t ask, const struct launch_plan *plan, const struct launch_watch *watch, const struct launched *l, int sock, struct launch_failure *f, struct err *e)
+static int answer(const struct launch_plan *plan, const struct launch_watch *watch, const struct launched *l, struct launch_heard *h, int sock, struct launch_failure *f, struct err *e)
 {
-	if (ask == STAGE_MSG_HOOKS)
+	if (h->ask == STAGE_MSG_HOOKS)
 		return run_hooks(watch, l, sock, e) < 0 ? launch_fail(f, STAGE_HOOKS, 125) : 0;
+	if (h->ask == STAGE_MSG_LISTENER)
+		return launch_give_listener(&plan->listener, l->pid, h, sock, e) < 0 ? launch_fail(f, STAGE_SECCOMP_LATE, 125) : 0;
 	if (plan->stages.user_map.n_uids == 0)
 		err_set(e, ERR_INTERNAL, "the child asked for locks and has no user namespace");
 	else if (userns_lock(l->pidfd, sock, e) == 0)
@@ -278,18 +314,18 @@ static int answer(uint32_t ask, const struct launch_plan *plan, const struct lau
 }
 
 /* Each question is answered once. */
-static int hear_child(const struct launch_plan *plan, const struct launch_watch *watch, int sock, struct launched *l, struct launch_failure *f, struct err *e)
+static int hear_child(const struct launch_plan *plan, const struct launch_watch *watch, int sock, const struct launched *l, struct launch_heard *h, struct launch_failure *f, struct err *e)
 {
-	uint32_t ask, last = STAGE_MSG_PTY;
+	uint32_t last = STAGE_MSG_PTY;
 	int done;
 
-	while ((done = launch_wait_exec(sock, &l->pty_fd, &ask, f, e)) == 1) {
-		if (ask <= last) {
+	while ((done = launch_wait_exec(sock, h, f, e)) == 1) {
+		if (h->ask <= last) {
 			err_set(e, ERR_INTERNAL, "the child asked for something twice");
 			return launch_fail(f, STAGE_NONE, 125);
 		}
-		last = ask;
-		if (answer(ask, plan, watch, l, sock, f, e) < 0)
+		last = h->ask;
+		if (answer(plan, watch, l, h, sock, f, e) < 0)
 			return -1;
 	}
 	return done;
@@ -298,14 +334,17 @@ static int hear_child(const struct launch_plan *plan, const struct launch_watch 
 /* Hear from the child until it is where it should be. Return: 0, or -1 with @e set and no child left */
 static int follow_child(const struct launch_plan *plan, const struct launch_watch *watch, int sock, struct launched *l, struct launch_failure *f, struct err *e)
 {
+	struct launch_heard h = LAUNCH_HEARD_EMPTY;
 	int done = settle(plan, l, sock, e) < 0 ? -1 : register_child(watch, l, sock, e);
 
-	done = done < 0 ? launch_fail(f, STAGE_NONE, 125) : hear_child(plan, watch, sock, l, f, e);
+	done = done < 0 ? launch_fail(f, STAGE_NONE, 125) : hear_child(plan, watch, sock, l, &h, f, e);
+	if (done == 0)
+		l->pty_fd = TAKE_FD(h.pty_fd);
+	launch_heard_done(&h);
 	if (done == 0)
 		return 0;
 	end_child(l->pid);
 	close_fd(&l->pidfd);
-	close_fd(&l->pty_fd);
 	return -1;
 }
 

@@ -320,6 +320,7 @@ void launch_plan_extend(struct launch_plan *plan, const struct launch_extras *ex
 {
 	plan->stages.root.no_pivot = extras->no_pivot;
 	plan->stages.asks_hooks = extras->asks_hooks;
+	plan->listener = extras->listener;
 	if (extras->hooks != NULL)
 		plan->stages.hooks = *extras->hooks;
 	process_plan_extend(&plan->stages.process, extras);

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -45,6 +46,15 @@ int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_
 		      const struct launch_stdio_fds *stdio, struct arena *arena,
 		      struct launch_plan **ret, struct err *e);
 
+/*
+ * Who takes the descriptor by which a seccomp filter asks an agent. @pid is the program's, which waits meanwhile; @fd is borrowed.
+ * Empty value: {0}: a filter that has one is not launched. Return: 0, or -1 with @e set
+ */
+struct listener_taker {
+	int (*take)(void *ctx, pid_t pid, int fd, struct err *e);
+	void *ctx;
+};
+
 /* What only the command line asks for. Descriptors are borrowed until launch() has returned. */
 struct launch_extras {
 	int start_fd, report_fd; /* FIFOs: the program waits for `start`, see stages.h; -1: it does not */
@@ -53,6 +63,7 @@ struct launch_extras {
 	bool no_new_keyring;     /* the session keyring of the caller */
 	bool asks_hooks;         /* launch_watch.hooks is called */
 	const struct hook_plan *hooks, *start_hooks; /* of the container, before the pivot and before the program; NULL: none */
+	struct listener_taker listener;
 	const struct cgroup_below *below; /* a join: groups below the container's that it goes into */
 	size_t n_below;
 };

@@ -16,6 +16,7 @@ struct oci_seccomp;
 
 struct launch_plan {
 	struct launch_plan_stages stages;
+	struct listener_taker listener;
 	const char *cgroup_path;      /* NULL: none yet */
 	struct cgroup_handle *cgroup; /* owned until a launch succeeds */
 	int *bind_fds;                /* owned; those that no mount has taken */
@@ -24,6 +25,7 @@ struct launch_plan {
 
 struct join_plan {
 	struct join_plan_stages stages;
+	struct listener_taker listener;
 	const char *cgroup_path;
 	struct cgroup_handle *cgroup; /* owned */
 };

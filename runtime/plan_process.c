@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <linux/seccomp.h>
 #include <string.h>
 
 #include "base/own.h"
@@ -219,6 +220,19 @@ static int lsm_plan(const struct oci_process *p, struct arena *a, struct process
 	return 0;
 }
 
+static int listener_plan(struct process_plan *ret, struct err *e)
+{
+	enum seccomp_way way;
+
+	ret->has_listener = (ret->filter_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0;
+	if (!ret->has_listener)
+		return 0;
+	if (seccomp_listener_way(&ret->filter, &way, e) < 0)
+		return -1;
+	ret->tells_listener = way == SECCOMP_WAY_WRITE;
+	return 0;
+}
+
 static int filter_plan(const struct process_source *src, struct arena *a, struct process_plan *ret,
 		       struct err *e)
 {
@@ -228,8 +242,9 @@ static int filter_plan(const struct process_source *src, struct arena *a, struct
 		.caps = ret->caps.bounding,
 		.cache_dir = src->filters_dir,
 	};
+	bool is_bundle = src->data_root == NULL && src->seccomp_profile == NULL;
 
-	if (seccomp_flags(src->oci_seccomp, &ret->filter_flags, e) < 0)
+	if (seccomp_flags(is_bundle ? src->oci_seccomp : NULL, &ret->filter_flags, e) < 0)
 		return -1;
 	if (src->data_root != NULL) {
 		seccomp.cache_dir = arena_printf(a, "%s/seccomp", src->data_root);
@@ -237,7 +252,7 @@ static int filter_plan(const struct process_source *src, struct arena *a, struct
 		if (seccomp.profile == NULL)
 			seccomp.profile = "default";
 	}
-	return seccomp_filter(&seccomp, a, &ret->filter, e);
+	return seccomp_filter(&seccomp, a, &ret->filter, e) < 0 ? -1 : listener_plan(ret, e);
 }
 
 void process_plan_extend(struct process_plan *p, const struct launch_extras *extras)

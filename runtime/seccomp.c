@@ -54,6 +54,7 @@ int seccomp_filter(const struct seccomp_source *source, struct arena *arena, str
 		   struct err *e)
 {
 	AUTO_STRBUF struct strbuf emitted = { 0 };
+	struct oci_seccomp filter_only = { 0 };
 	const char *text = source->profile;
 	char key[DIGEST_HEX_LEN + 1];
 	struct seccomp_facts facts;
@@ -64,7 +65,10 @@ int seccomp_filter(const struct seccomp_source *source, struct arena *arena, str
 	if (str_eq(text, "unconfined") || (text == NULL && source->oci == NULL))
 		return 0;
 	if (text == NULL) {
-		json_emit(&oci_seccomp_schema, source->oci, &emitted);
+		/* The filter is the same whoever listens */
+		filter_only = *source->oci;
+		filter_only.listener_path = filter_only.listener_metadata = NULL;
+		json_emit(&oci_seccomp_schema, &filter_only, &emitted);
 		text = strbuf_cstr(&emitted);
 	} else if (text[0] == '\0' || str_eq(text, "default")) {
 		text = seccomp_default_profile();

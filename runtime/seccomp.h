@@ -48,9 +48,31 @@ struct seccomp_call {
 bool seccomp_allows(const struct sock_fprog *filter, const struct seccomp_call *call);
 
 /**
+ * seccomp_wants_listener() - Does a configuration leave calls to an agent (SCMP_ACT_NOTIFY)?
+ * @s: NULL: no
+ * @e: ERR_INVALID, ERR_UNSUPPORTED it does in a way that cannot work, with the path to the value
+ *
+ * Spec: runtime-spec config-linux.md#seccomp "listenerPath"
+ * Return: 0, or -1 with @e set
+ */
+int seccomp_wants_listener(const struct oci_seccomp *s, bool *ret, struct err *e);
+
+/* How the descriptor by which an agent is asked leaves a process that has the filter already. */
+enum seccomp_way { SECCOMP_WAY_SENDMSG, SECCOMP_WAY_WRITE }; /* WRITE: by its number, the parent fetches it */
+
+/**
+ * seccomp_listener_way() - A call that the filter leaves to the process
+ * @e: ERR_UNSUPPORTED there is none
+ * Return: 0, or -1 with @e set
+ */
+int seccomp_listener_way(const struct sock_fprog *filter, enum seccomp_way *ret, struct err *e);
+
+/**
  * seccomp_flags() - The flags of a configuration as the loading call takes them
  * @s: NULL: none
- * @e: ERR_UNSUPPORTED with the path to the value
+ * @e: as seccomp_wants_listener(); ERR_UNSUPPORTED with the path to the value
+ *
+ * SECCOMP_FILTER_FLAG_NEW_LISTENER is among them where a listener is wanted.
  * Return: 0, or -1 with @e set
  */
 int seccomp_flags(const struct oci_seccomp *s, uint32_t *ret, struct err *e);

@@ -13,6 +13,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV /* Linux 5.19 */
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1ul << 5)
+#endif
+
 #include "base/fd.h"
 #include "base/own.h"
 #include "oci/runtime_config.h"
@@ -53,6 +57,7 @@ static const struct {
 	{ "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS, false },
 	{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD, false },
 	{ "SCMP_ACT_LOG", SCMP_ACT_LOG, false },
+	{ "SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY, false },
 	{ "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0), true },
 	{ "SCMP_ACT_TRAP", SCMP_ACT_TRAP, false },
 };
@@ -75,11 +80,16 @@ static const struct {
 	{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
 	/* there is one thread only */
 	{ "SECCOMP_FILTER_FLAG_TSYNC", 0 },
+	{ "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV },
 };
 
 int seccomp_flags(const struct oci_seccomp *s, uint32_t *ret, struct err *e)
 {
+	bool listens = false;
+
 	*ret = 0;
+	if (seccomp_wants_listener(s, &listens, e) < 0)
+		return -1;
 	for (size_t i = 0; s != NULL && i < s->flags.n; i++) {
 		size_t k = 0;
 
@@ -89,6 +99,10 @@ int seccomp_flags(const struct oci_seccomp *s, uint32_t *ret, struct err *e)
 			return err_set(e, ERR_UNSUPPORTED, "linux.seccomp.flags[%zu]: '%.64s' is not supported", i, s->flags.v[i]);
 		*ret |= flags[k].flag;
 	}
+	if (listens)
+		*ret |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	else if ((*ret & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV) != 0)
+		return err_set(e, ERR_INVALID, "linux.seccomp.flags: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV is about SCMP_ACT_NOTIFY, which no system call has");
 	return 0;
 }
 
@@ -353,7 +367,5 @@ int seccomp_scratch(int *ret_fd, struct err *e)
 int seccomp_build(const struct oci_seccomp *s, int scratch_fd, struct arena *arena, struct sock_fprog *ret,
 		  struct err *e)
 {
-	if (!str_is_empty(s->listener_path))
-		return err_set(e, ERR_UNSUPPORTED, "seccomp: listenerPath is not supported");
 	return compile(s, scratch_fd, arena, ret, e) < 0 ? err_wrap(e, "seccomp") : 0;
 }

@@ -222,6 +222,9 @@ static int convert_rule(struct profile_rule *r, const struct seccomp_facts *f, s
 		ret->names.v = arena_new_array(a, char *, 1);
 		ret->names.v[0] = r->name;
 	}
+	/* Nobody takes the listener of a container of kilnd */
+	if (str_eq(r->action, "SCMP_ACT_NOTIFY"))
+		return err_set(e, ERR_UNSUPPORTED, "action '%s' is not supported", r->action);
 	ret->action = r->action;
 	ret->errno_ret = r->errno_ret;
 	ret->args = r->args;
@@ -247,6 +250,8 @@ int seccomp_profile_parse(const char *text, const struct seccomp_facts *facts, s
 		return err_set(e, ERR_UNSUPPORTED, "seccomp profile: listenerPath is not supported");
 	if (p->flags.n != 0)
 		return err_set(e, ERR_UNSUPPORTED, "seccomp profile: flag '%s' is not supported", p->flags.v[0]);
+	if (str_eq(p->default_action, "SCMP_ACT_NOTIFY"))
+		return err_set(e, ERR_UNSUPPORTED, "seccomp profile: defaultAction '%s' is not supported", p->default_action);
 	s->default_action = p->default_action;
 	s->default_errno_ret = p->default_errno_ret;
 	if (architectures(p, facts, arena, &s->architectures, e) < 0)

@@ -248,25 +248,10 @@ static void stage_hooks_here(const struct stage_ctx *c, const struct hook_plan *
 	}
 }
 
-static void stage_expect_byte(const struct stage_ctx *c)
-{
-	char byte;
-	ssize_t n;
-
-	do
-		n = read(c->report_fd, &byte, 1);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		stage_die(c, "hear from the parent", NULL);
-	/* The end of the stream: it has died or failed, and has said so itself */
-	if (n == 0)
-		_exit(125);
-}
-
 void stage_hear_registered(const struct stage_ctx *c, struct process_plan *p)
 {
 	if (p->is_registered)
-		stage_expect_byte(c);
+		stage_hear_parent(c);
 	p->is_registered = false;
 }
 
@@ -279,7 +264,7 @@ void stage_hooks(struct stage_ctx *c, struct launch_plan_stages *plan)
 		stage_hear_registered(c, &plan->process);
 		if (write(c->report_fd, &ask, sizeof(ask)) != sizeof(ask))
 			stage_die(c, "ask for the hooks", NULL);
-		stage_expect_byte(c);
+		stage_hear_parent(c);
 	}
 	stage_hooks_here(c, &plan->hooks);
 }

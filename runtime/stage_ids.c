@@ -194,11 +194,13 @@ static void stage_regain(const struct stage_ctx *c, const struct process_plan *p
  * STAGE_SECCOMP_EARLY and _LATE: the same filter, at one of two places.
  * Must: be early without no_new_privs (loading needs CAP_SYS_ADMIN, else EACCES) and late with it.
  * Must not: be followed by a system call that a profile might forbid: behind the early one come capset (and prctl
- * where there are ambient capabilities), execve and, when that fails, the report of it.
+ * where there are ambient capabilities), execve and, when that fails, the report of it. A listener is sent before anything else:
+ * who makes a call that the filter leaves to an agent waits until there is one.
  */
 void stage_seccomp(struct stage_ctx *c, const struct process_plan *p, enum stage at)
 {
 	bool is_now = (at == STAGE_SECCOMP_LATE) == p->no_new_privs;
+	long listener;
 
 	stage_enter(c, at);
 	if (!is_now)
@@ -208,8 +210,11 @@ void stage_seccomp(struct stage_ctx *c, const struct process_plan *p, enum stage
 	if (DEFENCE(SECCOMP, p->filter.len == 0, true))
 		return;
 	stage_regain(c, p);
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p->filter_flags, &p->filter) < 0)
+	listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p->filter_flags, &p->filter);
+	if (listener < 0)
 		stage_die(c, "load the seccomp filter", NULL);
+	if (p->has_listener)
+		stage_send_listener(c, (int)listener, p->tells_listener);
 }
 
 /*

@@ -60,9 +60,10 @@ void stage_enter(struct stage_ctx *c, enum stage at)
 	c->at = at;
 }
 
-void stage_send_pty(const struct stage_ctx *c, int master_fd)
+/* Return: 0, or -1 with errno */
+static int stage_send_fd(const struct stage_ctx *c, uint32_t kind, int fd)
 {
-	struct stage_msg m = { .kind = STAGE_MSG_PTY, .stage = c->at };
+	struct stage_msg m = { .kind = kind, .stage = c->at };
 	union {
 		struct cmsghdr head;
 		char room[CMSG_SPACE(sizeof(int))];
@@ -77,7 +78,21 @@ void stage_send_pty(const struct stage_ctx *c, int master_fd)
 	h->cmsg_level = SOL_SOCKET;
 	h->cmsg_type = SCM_RIGHTS;
 	h->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(h), &master_fd, sizeof(int));
-	if (sendmsg(c->report_fd, &msg, MSG_NOSIGNAL) < 0)
+	memcpy(CMSG_DATA(h), &fd, sizeof(int));
+	return sendmsg(c->report_fd, &msg, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+void stage_send_pty(const struct stage_ctx *c, int master_fd)
+{
+	if (stage_send_fd(c, STAGE_MSG_PTY, master_fd) < 0)
 		stage_die(c, "hand the terminal over", NULL);
+}
+
+void stage_send_listener(struct stage_ctx *c, int listener_fd, bool by_number)
+{
+	struct stage_msg m = { .kind = STAGE_MSG_LISTENER, .stage = c->at, .number = listener_fd };
+
+	c->listener_fd = listener_fd;
+	if (by_number ? write(c->report_fd, &m, sizeof(m)) != sizeof(m) : stage_send_fd(c, STAGE_MSG_LISTENER, listener_fd) < 0)
+		stage_die(c, "hand the seccomp listener over", NULL);
 }

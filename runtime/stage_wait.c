@@ -27,18 +27,23 @@ static ssize_t stage_read_byte(int fd)
 	return n;
 }
 
-void stage_let_go(struct stage_ctx *c, const struct process_plan *p)
+void stage_hear_parent(const struct stage_ctx *c)
 {
-	ssize_t n;
+	ssize_t n = stage_read_byte(c->report_fd);
 
-	stage_enter(c, STAGE_PDEATHSIG);
-	n = p->is_registered ? stage_read_byte(c->report_fd) : 1;
 	/* silence would be taken for success */
 	if (n < 0)
 		stage_die(c, "hear from the parent", NULL);
-	/* The end of the stream: the parent has died or failed, and nobody knows of us */
+	/* The end of the stream: the parent has died or failed, and has said so itself */
 	if (n == 0)
 		_exit(125);
+}
+
+void stage_let_go(struct stage_ctx *c, const struct process_plan *p)
+{
+	stage_enter(c, STAGE_PDEATHSIG);
+	if (p->is_registered)
+		stage_hear_parent(c);
 	/* A profile may forbid prctl, so it is now */
 	if (prctl(PR_SET_PDEATHSIG, 0) < 0)
 		stage_die(c, "outlive the parent", NULL);
@@ -59,6 +64,19 @@ void stage_lookup(struct stage_ctx *c, const struct process_plan *p)
 	stage_keep_fd(&k, p->wait.report_fd);
 	stage_close_others(&k, 3 + p->n_preserve);
 	c->root_fd = -1;
+}
+
+/*
+ * Behind the filter, as part of its stage. Must: let nothing of the program happen before the agent can be asked.
+ * Must not: be reached with a descriptor that the program or a hook would keep: it closes at execve, too.
+ */
+void stage_listener_taken(struct stage_ctx *c)
+{
+	if (c->listener_fd < 0)
+		return;
+	stage_hear_parent(c);
+	close(c->listener_fd);
+	c->listener_fd = -1;
 }
 
 void stage_wait(struct stage_ctx *c, const struct process_plan *p)

@@ -25,7 +25,7 @@
 #define STAGE_CTX(fd)                                                                         \
 	{                                                                                     \
 		.report_fd = (fd), .root_fd = -1, .dir_fd = -1, .proc_fd = -1, .sys_fd = -1,  \
-		.mask_fd = -1, .null_fd = -1, .tty_fd = -1, .lsm_fd = -1                      \
+		.mask_fd = -1, .null_fd = -1, .tty_fd = -1, .lsm_fd = -1, .listener_fd = -1   \
 	}
 
 /* Become what the program is to be: from STAGE_KEYRING to STAGE_SECCOMP_LATE. */
@@ -50,6 +50,7 @@ static _Noreturn void stage_process(struct stage_ctx *c, struct process_plan *p)
 {
 	stage_session(c, p);
 	stage_become(c, p);
+	stage_listener_taken(c);
 	stage_wait(c, p);
 	stage_start_hooks(c, p);
 	if (p->wants_init)
@@ -146,6 +147,8 @@ static _Noreturn void stage_joined(struct stage_ctx *c, struct process_plan *p)
 static _Noreturn void stage_joined_ready(struct stage_ctx *c, const struct process_plan *p)
 {
 	DEFENCE_PAUSE(BORN);
+	/* only now there is a process that the agent can be told of */
+	stage_listener_taken(c);
 	stage_session(c, p);
 	stage_exec(c, p);
 }

@@ -24,13 +24,13 @@
 
 /* --- what is told to the parent -------------------------------------------------------------------------- */
 
-enum stage_msg_kind { STAGE_MSG_FAILED = 1, STAGE_MSG_PTY = 2, STAGE_MSG_HOOKS = 3, STAGE_MSG_LOCK = 4 };
+enum stage_msg_kind { STAGE_MSG_FAILED = 1, STAGE_MSG_PTY = 2, STAGE_MSG_HOOKS = 3, STAGE_MSG_LOCK = 4, STAGE_MSG_LISTENER = 5 };
 
 struct stage_msg {
-	uint32_t kind;     /* enum stage_msg_kind; PTY: one descriptor comes with it; HOOKS: answered by a byte; LOCK: by a byte and a mount namespace */
+	uint32_t kind;     /* enum stage_msg_kind; PTY, LISTENER: one descriptor comes with it; HOOKS, LISTENER: answered by a byte; LOCK: by a byte and a mount namespace */
 	uint32_t stage;    /* enum stage */
 	int32_t exit_code; /* 125, 126, 127 */
-	uint32_t pad;
+	int32_t number;    /* LISTENER without a descriptor: the one that it has in the sender */
 	struct err err; /* sys != 0: the parent adds the text of errno */
 };
 
@@ -47,6 +47,7 @@ struct stage_ctx {
 	int null_fd;     /* the container's verified /dev/null; -1 */
 	int tty_fd;      /* the terminal's own side; -1 */
 	int lsm_fd;      /* where init is to confine itself; -1 */
+	int listener_fd; /* by which the seccomp filter asks an agent; -1 */
 };
 
 /* --- mounts ------------------------------------------------------------------------------------------------ */
@@ -210,6 +211,8 @@ struct process_plan {
 	bool no_new_privs;
 	struct sock_fprog filter;  /* len 0: none */
 	uint32_t filter_flags;     /* SECCOMP_FILTER_FLAG_* */
+	bool has_listener;         /* the filter asks an agent, by a descriptor that the parent gets */
+	bool tells_listener;       /* by its number: the filter does not let it be sent */
 	const struct lsm_op *lsm;
 	size_t n_lsm;
 	struct stage_sched sched;
@@ -289,6 +292,10 @@ _Noreturn void stage_refuse(const struct stage_ctx *c, enum err_kind kind, int e
 			    const char *what, ...) __attribute__((sentinel));
 /* Hand the terminal's master over */
 void stage_send_pty(const struct stage_ctx *c, int master_fd);
+/* The same with the listener of the filter that is loaded; the parent's answer is heard later (stage_listener_taken) */
+void stage_send_listener(struct stage_ctx *c, int listener_fd, bool by_number);
+/* Wait for the parent's byte; without it nobody knows of us, and this is the end (stage_wait.c) */
+void stage_hear_parent(const struct stage_ctx *c);
 /* The next stage begins; its number only grows */
 void stage_enter(struct stage_ctx *c, enum stage at);
 
@@ -390,6 +397,7 @@ void stage_seccomp(struct stage_ctx *c, const struct process_plan *p, enum stage
 void stage_caps(struct stage_ctx *c, const struct process_plan *p);
 void stage_let_go(struct stage_ctx *c, const struct process_plan *p);
 void stage_lookup(struct stage_ctx *c, const struct process_plan *p);
+void stage_listener_taken(struct stage_ctx *c);
 void stage_wait(struct stage_ctx *c, const struct process_plan *p);
 
 /* LOOKUP: refuse what STAGE_EXEC is going to refuse, as far as one sees without executing it (stage_exec.c) */

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/own.h"
 #include "oci/launch.h"
+#include "runtime/front/agent.h"
 #include "runtime/front/attend.h"
 #include "runtime/front/bundle_config.h"
 #include "runtime/front/exec_process.h"
@@ -67,7 +68,7 @@ static int check_terminal(const struct exec_options *o, const struct oci_process
 }
 
 /* The container's own configuration, and in it what is executed. */
-static int make_spec(const struct front_call *c, const struct instance *i, struct exec_spec *spec, struct err *e)
+static int make_spec(const struct front_call *c, const struct instance *i, struct exec_spec *spec, struct agent *agent, struct err *e)
 {
 	struct str_list args = { c->args.v + 1, c->args.n - 1 };
 	struct bundle_text text;
@@ -79,14 +80,17 @@ static int make_spec(const struct front_call *c, const struct instance *i, struc
 	spec->filters_dir = instance_filters_dir(c->root, c->a);
 	spec->lin = config->linux_;
 	spec->seccomp = config->linux_ != NULL ? config->linux_->seccomp : NULL;
-	return 0;
+	agent->record = i->record;
+	agent->status = instance_status_name(INSTANCE_RUNNING);
+	agent->container = (pid_t)i->record->pid;
+	return agent_connect(config, agent, e);
 }
 
-static int start(const struct front_call *c, const struct exec_spec *spec, int pidfd, struct launched *ret, struct err *e)
+static int start(const struct front_call *c, const struct exec_spec *spec, struct agent *agent, int pidfd, struct launched *ret, struct err *e)
 {
 	static const struct launch_stdio_fds stdio = { 0, 1, 2 };
 	const struct exec_options *o = c->o;
-	struct launch_extras extras = { .start_fd = -1, .report_fd = -1, .n_preserve = c->n_preserve };
+	struct launch_extras extras = { .start_fd = -1, .report_fd = -1, .n_preserve = c->n_preserve, .listener = agent_taker(agent) };
 	struct join_plan *plan = NULL;
 	struct cgroup_below *below;
 	int done;
@@ -118,14 +122,15 @@ static int exec_in(const struct front_call *c, const struct instance *i, int pid
 {
 	const struct exec_options *o = c->o;
 	AUTO_CLOSE int console_sock = -1, pidfd_sock = -1;
+	AUTO_AGENT struct agent agent = AGENT_EMPTY;
 	struct exec_spec spec = { .cgroup_path = i->record->cgroup_path };
 
 	/* One that says where it goes means below the container's own group */
 	if (o->cgroups.n == 0)
 		spec.cgroup_path = (char *)cgroup_leaf(i->record->cgroup_path, (pid_t)i->record->pid, c->a);
 
-	if (make_spec(c, i, &spec, e) < 0 || handover_connect(o->console_socket, "console socket", &console_sock, e) < 0 ||
-	    handover_connect(o->pidfd_socket, "pidfd socket", &pidfd_sock, e) < 0 || start(c, &spec, pidfd, ret, e) < 0)
+	if (make_spec(c, i, &spec, &agent, e) < 0 || handover_connect(o->console_socket, "console socket", &console_sock, e) < 0 ||
+	    handover_connect(o->pidfd_socket, "pidfd socket", &pidfd_sock, e) < 0 || start(c, &spec, &agent, pidfd, ret, e) < 0)
 		return -1;
 	if (hand_over(o, console_sock, pidfd_sock, ret, e) == 0)
 		return 0;

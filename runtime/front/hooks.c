@@ -80,12 +80,7 @@ static void plan_state(const struct instance_record *rec, enum hook_kind kind, s
 
 	jw_init(&w, &b);
 	jw_obj(&w, NULL);
-	jw_str(&w, "ociVersion", rec->oci_version);
-	jw_str(&w, "id", rec->id);
-	jw_str(&w, "status", kinds[kind].status);
-	jw_str(&w, "bundle", rec->bundle);
-	if (rec->annotations.n != 0)
-		jw_map(&w, "annotations", &rec->annotations);
+	instance_put_state(&w, rec, kinds[kind].status);
 	strbuf_adds(&b, ",\"pid\":");
 	ret->state = arena_strndup(a, b.data, b.len);
 	ret->n_state = b.len;

@@ -354,3 +354,13 @@ int instance_status(const struct instance *i, enum instance_status *ret, int *re
 		*ret_pidfd = TAKE_FD(pidfd);
 	return 0;
 }
+
+void instance_put_state(struct jw *w, const struct instance_record *rec, const char *status)
+{
+	jw_str(w, "ociVersion", rec->oci_version);
+	jw_str(w, "id", rec->id);
+	jw_str(w, "status", status);
+	jw_str(w, "bundle", rec->bundle);
+	if (rec->annotations.n != 0)
+		jw_map(w, "annotations", &rec->annotations);
+}

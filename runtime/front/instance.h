@@ -158,3 +158,10 @@ const char *instance_status_name(enum instance_status s);
 int instance_remove(struct instance *i, struct err *e);
 
 extern const struct jschema instance_record_schema;
+
+/**
+ * instance_put_state() - The specification's state, but for the pid, into the object that is being written
+ * Return: nothing
+ */
+struct jw;
+void instance_put_state(struct jw *w, const struct instance_record *rec, const char *status);

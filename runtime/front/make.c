@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "oci/launch.h"
 #include "runtime/cgroup.h"
+#include "runtime/front/agent.h"
 #include "runtime/front/bundle_config.h"
 #include "runtime/front/handover.h"
 #include "runtime/front/hooks.h"
@@ -43,6 +44,7 @@ struct making {
 	struct launch_spec *spec;
 	bool has_hooks;
 	int console_sock, pidfd_sock; /* owned; -1 */
+	struct agent agent;
 	int start_fd, report_fd;      /* owned; -1 */
 };
 
@@ -50,6 +52,7 @@ static void making_done(struct making *k)
 {
 	close_fd(&k->console_sock);
 	close_fd(&k->pidfd_sock);
+	agent_done(&k->agent);
 	close_fd(&k->start_fd);
 	close_fd(&k->report_fd);
 }
@@ -103,7 +106,9 @@ static int connect_caller(struct making *k, struct err *e)
 {
 	if (handover_connect(k->r->o->console_socket, "console socket", &k->console_sock, e) < 0)
 		return -1;
-	return handover_connect(k->r->o->pidfd_socket, "pidfd socket", &k->pidfd_sock, e);
+	if (handover_connect(k->r->o->pidfd_socket, "pidfd socket", &k->pidfd_sock, e) < 0)
+		return -1;
+	return agent_connect(k->m->config, &k->agent, e);
 }
 
 /* --- writing down -------------------------------------------------------------------------------------------------- */
@@ -186,12 +191,15 @@ static int build_and_launch(struct making *k, struct err *e)
 		.no_pivot = k->r->o->no_pivot,
 		.no_new_keyring = k->r->o->no_new_keyring,
 		.asks_hooks = k->has_hooks,
+		.listener = agent_taker(&k->agent),
 	};
 	struct launch_watch watch = { .cloned = write_down_process, .hooks = run_hooks, .ctx = k };
 	struct hook_plan in_container, before_program;
 	struct launch_plan *plan = NULL;
 	int done;
 
+	k->agent.record = k->m->instance.record;
+	k->agent.status = instance_status_name(INSTANCE_CREATING);
 	k->spec->filters_dir = instance_filters_dir(c->root, c->a);
 	if (launch_plan_build(k->spec, NULL, 0, &stdio, c->a, &plan, e) < 0)
 		return -1;
@@ -237,7 +245,8 @@ int make_container(const struct make_request *r, struct made *ret, struct err *e
 {
 	struct made m = MADE_EMPTY;
 	__attribute__((cleanup(making_done))) struct making k = {
-		.r = r, .m = &m, .console_sock = -1, .pidfd_sock = -1, .start_fd = -1, .report_fd = -1
+		.r = r, .m = &m, .console_sock = -1, .pidfd_sock = -1, .start_fd = -1, .report_fd = -1,
+		.agent = AGENT_EMPTY,
 	};
 
 	if (read_bundle(&k, e) < 0 || connect_caller(&k, e) < 0 || cgroup_setup(e) < 0)

@@ -213,6 +213,66 @@ START_TEST(unconfined_is_no_filter)
 }
 END_TEST
 
+/* Return: 0, or -1 with @e set; then neither a listener nor flags */
+static int wants(const char *json, bool *ret_listens, uint32_t *ret_flags, struct err *e)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	void *s;
+
+	ck_assert_msg(json_decode(json, strlen(json), &oci_seccomp_schema, a, NULL, NULL, &s, e) == 0, "%s", e->msg);
+	return seccomp_wants_listener(s, ret_listens, e) < 0 ? -1 : seccomp_flags(s, ret_flags, e);
+}
+
+#define LEAVES "\"syscalls\":[{\"names\":[\"mkdir\"],\"action\":\"SCMP_ACT_NOTIFY\"}]"
+#define HEARD  "\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/s\""
+
+START_TEST(a_listener_is_wanted_where_an_agent_is_asked)
+{
+	static const char *const bad[][2] = {
+		{ "{\"defaultAction\":\"SCMP_ACT_NOTIFY\",\"listenerPath\":\"/s\"}", "linux.seccomp.defaultAction" },
+		{ "{\"defaultAction\":\"SCMP_ACT_ALLOW\"," LEAVES "}", "linux.seccomp.listenerPath: it is missing, and syscalls[0]" },
+		{ "{" HEARD ",\"flags\":[\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]}", "linux.seccomp.flags" },
+	};
+	struct err e = { 0 };
+	uint32_t flags = 0;
+	bool listens = false;
+
+	ck_assert_msg(wants("{" HEARD "," LEAVES ",\"flags\":[\"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV\"]}", &listens, &flags, &e) == 0, "%s", e.msg);
+	ck_assert(listens && flags == (SECCOMP_FILTER_FLAG_NEW_LISTENER | 1u << 5));
+	/* the path alone means nothing */
+	ck_assert_msg(wants("{" HEARD "}", &listens, &flags, &e) == 0, "%s", e.msg);
+	ck_assert(!listens && flags == 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		ck_assert_int_lt(wants(bad[i][0], &listens, &flags, &e), 0);
+		ck_assert_msg(strstr(e.msg, bad[i][1]) != NULL, "%s", e.msg);
+	}
+}
+END_TEST
+
+START_TEST(a_listener_leaves_by_a_call_that_the_filter_leaves)
+{
+	static const struct {
+		const char *names;
+		int way; /* -1: none */
+	} cases[] = { { "\"mkdir\"", SECCOMP_WAY_SENDMSG }, { "\"sendmsg\"", SECCOMP_WAY_WRITE }, { "\"sendmsg\",\"write\"", -1 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_ARENA struct arena *a = arena_new();
+		AUTO_FREE char *json = xasprintf("{" HEARD ",\"syscalls\":[{\"names\":[%s],\"action\":\"SCMP_ACT_NOTIFY\"}]}", cases[i].names);
+		struct seccomp_source source = { 0 };
+		enum seccomp_way way;
+		struct sock_fprog p;
+		struct err e = { 0 };
+		void *s;
+
+		ck_assert_msg(json_decode(json, strlen(json), &oci_seccomp_schema, a, NULL, NULL, &s, &e) == 0, "%s", e.msg);
+		source.oci = s;
+		ck_assert_msg(seccomp_filter(&source, a, &p, &e) == 0, "%s", e.msg);
+		ck_assert_int_eq(seccomp_listener_way(&p, &way, &e) == 0 ? (int)way : -1, cases[i].way);
+	}
+}
+END_TEST
+
 START_TEST(what_is_wrong_in_a_profile_is_told)
 {
 	static const struct {
@@ -419,12 +479,14 @@ END_TEST
 UNIT_MAIN("seccomp", default_profile_forbids_what_docker_s_does, a_filter_can_be_asked, capabilities_open_rules,
 	  newer_system_calls_are_not_there, conditions_hold_and_do_not,
 	  two_comparisons_of_one_argument, unconfined_is_no_filter,
-	  what_is_wrong_in_a_profile_is_told, a_second_filter_comes_from_the_cache,
+	  what_is_wrong_in_a_profile_is_told, a_listener_is_wanted_where_an_agent_is_asked,
+	  a_listener_leaves_by_a_call_that_the_filter_leaves, a_second_filter_comes_from_the_cache,
 	  torn_and_poisoned_entries_are_built_again,
 	  an_entry_under_anothers_name_is_none, the_oldest_entries_go, whatever_goes_into_a_filter_is_in_its_key,
 	  a_cache_that_others_can_write_to_is_not_believed)
 #else
 UNIT_MAIN("seccomp", unconfined_is_no_filter, what_is_wrong_in_a_profile_is_told,
+	  a_listener_is_wanted_where_an_agent_is_asked, a_listener_leaves_by_a_call_that_the_filter_leaves,
 	  a_second_filter_comes_from_the_cache, torn_and_poisoned_entries_are_built_again,
 	  an_entry_under_anothers_name_is_none, the_oldest_entries_go, whatever_goes_into_a_filter_is_in_its_key,
 	  a_cache_that_others_can_write_to_is_not_believed)
