@@ -38,6 +38,26 @@ bool scopename_is_scope(const char *parent);
  */
 int scopename_parse(const char *parent, struct scopename *ret, struct err *e);
 
+#define SCOPENAME_SLICE_DEFAULT "system.slice"
+#define SCOPENAME_PATH_MAX      200   /* what the path of a control group may have */
+
+/**
+ * scopename_of_container() - The scope that a configuration's cgroupsPath asks of the systemd driver
+ * @text: "slice:prefix:name", as runc and crun have it: the scope is "prefix-name.scope"; without a slice it lies in
+ *        system.slice, "-" is the root; without a prefix "-name.scope". NULL or "": ":kiln:<id>"
+ * @id:   of the container
+ * @e:    ERR_INVALID it has another form; a part is no name of systemd's, or names what is no scope
+ * Return: 0, or -1 with @e set
+ */
+int scopename_of_container(const char *text, const char *id, struct scopename *ret, struct err *e);
+
+/**
+ * scopename_path() - The control group of a scope: "/a.slice/a-b.slice/x.scope"
+ * @s: as scopename_of_container() has made it
+ * Return: owned
+ */
+char *scopename_path(const struct scopename *s);
+
 /**
  * scopename_default() - The group of the kilnd with this exec root
  * @exec_root: absolute; the usual one gives "/system.slice/kiln.scope", another one is part of the name, escaped as

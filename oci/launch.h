@@ -50,6 +50,7 @@ struct launch_spec {
 	struct launch_stdio *stdio;
 	char *socket_path;               /* the monitor's socket, absolute, in a 0700 directory */
 	const char *filters_dir;         /* not in the document: where the command line keeps compiled filters; NULL: nowhere */
+	bool cgroup_is_made;             /* the same: systemd has made the group */
 };
 
 struct exec_spec {

@@ -237,16 +237,15 @@ static int attach_devices(const struct cgroup_handle *h, const struct oci_resour
 	return devices_bpf_attach(h->dir_fd, program, len, e);
 }
 
-static int make(const char *path, const struct oci_resources *r, struct arena *a,
+static int make(const char *path, bool is_made, const struct oci_resources *r, struct arena *a,
 		struct cgroup_handle **ret, struct err *e)
 {
 	struct cgroup_handle *h = NULL;
 	struct cgroup_values values;
-	bool is_made;
 
 	if (cgroup_limits(r, cgroup_host()->layout.is_v2, a, &values, e) < 0)
 		return -1;
-	is_made = cgroup_make_dirs(path);
+	is_made = is_made || cgroup_make_dirs(path);
 	if ((!is_made && make_unified(path, e) < 0) || cgroup_prepare_cpuset(path, e) < 0 ||
 	    cgroup_fill(path, is_made, &values, e) < 0)
 		return -1;
@@ -287,8 +286,15 @@ int cgroup_create(const char *path, const struct oci_resources *resources,
 
 	if (cgroup_check_path(path, e) < 0 || check_absent(path, e) < 0)
 		return -1;
-	if (make(path, resources, a, ret, e) == 0)
+	if (make(path, false, resources, a, ret, e) == 0)
 		return 0;
 	cgroup_remove(path, ERR_IGNORED);
 	return -1;
+}
+
+int cgroup_adopt(const char *path, const struct oci_resources *resources, struct cgroup_handle **ret, struct err *e)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+
+	return cgroup_check_path(path, e) < 0 ? -1 : make(path, true, resources, a, ret, e);
 }

@@ -19,6 +19,7 @@
 struct arena;
 struct oci_resources;
 struct cgroup_handle;
+struct cgroup_values;
 
 /**
  * cgroup_setup() - Find the mounted hierarchies; once in a process, before anything else here
@@ -41,6 +42,12 @@ int cgroup_create(const char *path, const struct oci_resources *resources,
 		  struct cgroup_handle **ret, struct err *e);
 
 /**
+ * cgroup_adopt() - The same for a group that was made for us, and may have processes; with an error it stays
+ * Return: 0, or -1 with @e set
+ */
+int cgroup_adopt(const char *path, const struct oci_resources *resources, struct cgroup_handle **ret, struct err *e);
+
+/**
  * cgroup_mark() - Write on a group whose it is, in every hierarchy; before the first process joins
  * @owner: not empty, at most CGROUP_OWNER_MAX bytes
  * @e:     ERR_SYSTEM
@@ -50,12 +57,13 @@ int cgroup_mark(const char *path, const char *owner, struct err *e);
 
 /**
  * cgroup_update() - Change the limits of a group that exists; what is not asked for stays as it is, devices always do
+ * @ret: in @a: what has been written
  * @e: ERR_INVALID, ERR_CONFLICT a value the kernel refuses; ERR_UNSUPPORTED a limit without its controller, by name
  *
  * All or nothing, as far as the kernel shows what was there: limits of single block devices are not put back.
  * Return: 0, or -1 with @e set
  */
-int cgroup_update(const char *path, const struct oci_resources *resources, struct err *e);
+int cgroup_update(const char *path, const struct oci_resources *resources, struct arena *a, struct cgroup_values *ret, struct err *e);
 
 /**
  * cgroup_make_above() - Make the groups above one that is about to be created, and remember which of them are ours

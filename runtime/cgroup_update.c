@@ -187,12 +187,10 @@ static int write_all(struct change *c, size_t n, struct err *e)
 	return -1;
 }
 
-int cgroup_update(const char *path, const struct oci_resources *resources, struct err *e)
+int cgroup_update(const char *path, const struct oci_resources *resources, struct arena *a, struct cgroup_values *ret, struct err *e)
 {
-	AUTO_ARENA struct arena *a = arena_new();
 	bool is_v2 = cgroup_layout()->is_v2;
 	struct oci_resources r = *resources;
-	struct cgroup_values values;
 	struct change *changes;
 	size_t n = 0;
 	int done;
@@ -200,10 +198,10 @@ int cgroup_update(const char *path, const struct oci_resources *resources, struc
 	if (cgroup_check_path(path, e) < 0)
 		return -1;
 	complete(path, is_v2, a, &r);
-	if (check_usage(path, is_v2, r.memory, e) < 0 || cgroup_limits_changed(&r, is_v2, a, &values, e) < 0)
+	if (check_usage(path, is_v2, r.memory, e) < 0 || cgroup_limits_changed(&r, is_v2, a, ret, e) < 0)
 		return -1;
-	changes = arena_new_array(a, struct change, values.n + 1);
-	done = find_changes(path, &values, changes, &n, e);
+	changes = arena_new_array(a, struct change, ret->n + 1);
+	done = find_changes(path, ret, changes, &n, e);
 	if (done == 0)
 		done = write_all(changes, n, e);
 	changes_done(changes, n);

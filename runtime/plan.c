@@ -258,11 +258,11 @@ static int plan_open(const struct launch_spec *spec, struct launch_plan *plan, s
 
 	if (root_open(spec, &s->root, e) < 0 || namespaces_open(s, plan->bind_fds, plan->n_bind_fds, e) < 0)
 		return -1;
-	if (!str_is_empty(spec->cgroup_root) && cgroup_make_above(spec->cgroup_path, spec->cgroup_root, e) < 0)
+	if (!spec->cgroup_is_made && !str_is_empty(spec->cgroup_root) && cgroup_make_above(spec->cgroup_path, spec->cgroup_root, e) < 0)
 		return -1;
 	if (cgroup_give_real_time(spec->cgroup_path, spec->rt_period_usec, spec->rt_runtime_usec, e) < 0)
 		return -1;
-	if (cgroup_create(spec->cgroup_path, spec->config->linux_->resources, &plan->cgroup, e) < 0)
+	if ((spec->cgroup_is_made ? cgroup_adopt : cgroup_create)(spec->cgroup_path, spec->config->linux_->resources, &plan->cgroup, e) < 0)
 		return -1;
 	plan->cgroup_path = spec->cgroup_path;
 	if (!str_is_empty(spec->cgroup_owner) && cgroup_mark(spec->cgroup_path, spec->cgroup_owner, e) < 0)

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Theory of operation
+ *
+ * The scope is made around the launcher. When one of that name is there (this launcher comes after another one that died), the
+ * launcher is put into it. A scope whose last process has just ended is neither: it is there, but takes nobody; the two are tried in turn
+ * until one works or time is up.
+ */
 #include "runtime/scope.h"
 
 #include <errno.h>
@@ -7,14 +14,21 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/own.h"
 #include "base/str.h"
+#include "runtime/scope_bus.h"
+#include "runtime/unitprops.h"
 
 #define CGROUP2_MOUNT    "/sys/fs/cgroup"   /* where systemd has it when there is nothing else */
 #define GROUPS_MAX_BYTES 65536
+#define NAP_NS           10000000
+#define STOP_USEC        15000000   /* of the scope: what does not end by then is killed */
+#define SHUTDOWN_UNIT    "kiln-shutdown.service"   /* is stopped before us, and stops containers by their own signals */
 
 bool scope_holds(const char *parent, pid_t pid)
 {
@@ -32,12 +46,67 @@ static bool is_v2(void)
 	return statfs(CGROUP2_MOUNT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+/* Unlimited tasks: each container has its own limit. Collected also when failed, so that its name is free again. */
+static void describe(const struct scopename *s, pid_t pid, struct unit_props *ret)
+{
+	static const char *const before[] = { SHUTDOWN_UNIT, NULL };
+	const struct unit_prop props[] = {
+		{ "Description", UNIT_TEXT, 0, "Kiln's containers, their monitors and the launcher", 0 },
+		{ "Slice", UNIT_TEXT, 0, s->slice, 0 },
+		{ "PIDs", UNIT_PID, (uint64_t)pid, NULL, 0 },
+		{ "Delegate", UNIT_BOOL, true, NULL, 0 },
+		{ "Before", UNIT_TEXTS, 0, before, 0 },
+		{ "CollectMode", UNIT_TEXT, 0, "inactive-or-failed", 0 },
+		{ "TasksMax", UNIT_U64, UINT64_MAX, NULL, 0 },
+		{ "TimeoutStopUSec", UNIT_U64, STOP_USEC, NULL, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(props); i++)
+		unitprops_add(ret, props[i]);
+}
+
+static void nap(void)
+{
+	struct timespec t = { .tv_nsec = NAP_NS };
+
+	nanosleep(&t, NULL);
+}
+
+static int start_or_join(struct scope_bus *b, const struct scopename *s, const char *below, pid_t pid, struct err *e)
+{
+	int64_t until_ns = clock_mono_ns() + (int64_t)SCOPE_WAIT_MS * 1000000;
+	struct unit_props props = { .n = 0 };
+
+	describe(s, pid, &props);
+	for (;;) {
+		if (scope_bus_start(b, s->unit, &props, e) == 0)
+			return 0;
+		if (e->kind != ERR_CONFLICT)
+			return -1;
+		if (scope_bus_attach(b, s->unit, below, pid, e) == 0)
+			return 0;
+		if (clock_mono_ns() >= until_ns)
+			return -1;
+		nap();
+	}
+}
+
+static int move_to_scope(const char *parent, const char *below, pid_t pid, struct err *e)
+{
+	struct scope_bus *b = NULL;
+	struct scopename s;
+
+	if (scopename_parse(parent, &s, e) < 0 || scope_bus_open(&b, e) < 0)
+		return -1;
+	return start_or_join(b, &s, below, pid, e) < 0 ? -1 : scope_bus_wait(parent, pid, e);
+}
+
 /* In the child: what happens here leaves no page behind in the launcher. */
 static void move_parent(const char *parent, int report_fd)
 {
 	struct err e = { 0 };
 
-	if (scope_bus_move(parent, is_v2() ? "/" SCOPENAME_LEAF : "", getppid(), &e) < 0)
+	if (move_to_scope(parent, is_v2() ? "/" SCOPENAME_LEAF : "", getppid(), &e) < 0)
 		(void)!write(report_fd, &e, sizeof(e));
 	_exit(0);
 }

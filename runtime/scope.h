@@ -28,15 +28,6 @@ int scope_enter(const char *parent, struct err *e);
 #define SCOPE_WAIT_MS 10000
 
 /**
- * scope_bus_move() - The D-Bus side of it: start the unit around a process, or attach the process to it
- * @below: group below the unit's for a process that is attached ("/launcher"); "": none
- *
- * Blocks: up to SCOPE_WAIT_MS, until the kernel shows the process there.
- * Return: 0, or -1 with @e set
- */
-int scope_bus_move(const char *parent, const char *below, pid_t pid, struct err *e);
-
-/**
  * scope_holds() - Does the kernel show the process in the scope?
  * Return: that
  */

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/own.h"
 #include "base/path.h"
+#include "base/scopename.h"
 #include "base/str.h"
 #include "oci/launch.h"
 
@@ -52,17 +53,30 @@ int bundle_config_parse(const struct bundle_text *text, struct arena *a, struct 
 	return 0;
 }
 
-/* "slice:prefix:name" is for the systemd driver */
-static int cgroup_path(const struct oci_config *config, const char *id, struct arena *a, char **ret, struct err *e)
+static int scope_path(const char *text, const char *id, struct arena *a, char **ret, struct err *e)
+{
+	AUTO_FREE char *path = NULL;
+	struct scopename s;
+
+	if (scopename_of_container(text, id, &s, e) < 0)
+		return err_wrap(e, "linux.cgroupsPath");
+	path = scopename_path(&s);
+	*ret = arena_strdup(a, path);
+	return 0;
+}
+
+static int cgroup_path(const struct oci_config *config, const char *id, bool is_scope, struct arena *a, char **ret, struct err *e)
 {
 	char *path = config->linux_ != NULL ? config->linux_->cgroups_path : NULL;
 
+	if (is_scope)
+		return scope_path(path, id, a, ret, e);
 	if (str_is_empty(path)) {
 		*ret = arena_printf(a, CGROUP_PARENT "/%s", id);
 		return 0;
 	}
 	if (path[0] != '/' && strchr(path, ':') != NULL)
-		return err_set(e, ERR_UNSUPPORTED, "linux.cgroupsPath: '%s': systemd's control groups are not supported", path);
+		return err_set(e, ERR_INVALID, "linux.cgroupsPath: '%.256s': this form is for --systemd-cgroup", path);
 	if (path[0] != '/')
 		path = arena_printf(a, CGROUP_PARENT "/%s", path);
 	AUTO_FREE char *clean = path_clean(path);
@@ -71,7 +85,7 @@ static int cgroup_path(const struct oci_config *config, const char *id, struct a
 	return 0;
 }
 
-int bundle_config_spec(struct oci_config *config, const char *bundle, const char *id, struct arena *a,
+int bundle_config_spec(struct oci_config *config, const char *bundle, const char *id, bool is_scope, struct arena *a,
 		       struct launch_spec **ret, struct err *e)
 {
 	struct launch_spec *spec = arena_new_obj(a, struct launch_spec);
@@ -79,9 +93,10 @@ int bundle_config_spec(struct oci_config *config, const char *bundle, const char
 	spec->config = config;
 	spec->container_dir = arena_strdup(a, bundle);
 	spec->id = arena_strdup(a, id);
+	spec->cgroup_is_made = is_scope;
 	/* Groups above it that we make go with it, except the one that all of ours are in */
 	spec->cgroup_root = arena_strdup(a, CGROUP_PARENT);
-	if (cgroup_path(config, id, a, &spec->cgroup_path, e) < 0)
+	if (cgroup_path(config, id, is_scope, a, &spec->cgroup_path, e) < 0)
 		return -1;
 	*ret = spec;
 	return 0;

@@ -51,10 +51,11 @@ int bundle_config_parse(const struct bundle_text *text, struct arena *a, struct 
  * bundle_config_spec() - As a launch document: no layers, sources anywhere, user as numbers
  * @bundle: absolute
  * @ret:    in @a; borrows all arguments
- * @e:      ERR_UNSUPPORTED the systemd driver's form of cgroupsPath
+ * @is_scope: the systemd driver: cgroupsPath is "slice:prefix:name"; else it is a path
+ * @e:      ERR_INVALID it has the other form
  * Return: 0, or -1 with @e set
  */
-int bundle_config_spec(struct oci_config *config, const char *bundle, const char *id, struct arena *a,
+int bundle_config_spec(struct oci_config *config, const char *bundle, const char *id, bool is_scope, struct arena *a,
 		       struct launch_spec **ret, struct err *e);
 
 /**

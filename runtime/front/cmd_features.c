@@ -91,7 +91,7 @@ static void add_cgroup(struct jw *w)
 	jw_obj(w, "cgroup");
 	jw_bool(w, "v1", true);
 	jw_bool(w, "v2", true);
-	jw_bool(w, "systemd", false);
+	jw_bool(w, "systemd", true);
 	jw_bool(w, "systemdUser", false);
 	jw_bool(w, "rdma", true);
 	jw_obj_end(w);

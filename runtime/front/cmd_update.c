@@ -7,9 +7,11 @@
 #include "base/own.h"
 #include "oci/runtime_config.h"
 #include "runtime/cgroup.h"
+#include "runtime/cgroup_limits.h"
 #include "runtime/front/bundle_config.h"
 #include "runtime/front/front.h"
 #include "runtime/front/instance.h"
+#include "runtime/front/unit.h"
 #include "runtime/front/update_options.h"
 
 static const struct opt rows[] = {
@@ -64,6 +66,7 @@ static int update(const struct front_call *c, int *ret_status, struct err *e)
 	const struct update_options *o = c->o;
 	AUTO_INSTANCE struct instance i = INSTANCE_EMPTY;
 	AUTO_CLOSE int pidfd = -1;
+	struct cgroup_values written;
 	struct oci_resources *r;
 	enum instance_status s;
 
@@ -74,7 +77,9 @@ static int update(const struct front_call *c, int *ret_status, struct err *e)
 		return -1;
 	if (pidfd < 0)
 		return err_set(e, ERR_CONFLICT, "container not running: it is %s", instance_status_name(s));
-	return cgroup_update(i.record->cgroup_path, r, e);
+	if (cgroup_update(i.record->cgroup_path, r, c->a, &written, e) < 0)
+		return -1;
+	return i.record->is_scope ? unit_update(i.record->cgroup_path, &written, e) : 0;
 }
 
 const struct front_command front_update = {

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "runtime/cgroup.h"
 #include "runtime/front/hooks.h"
+#include "runtime/front/unit.h"
 
 #define LOCK_TIMEOUT_MS 10000
 
@@ -14,7 +15,7 @@ static int remove_group(const struct instance_record *rec, struct err *e)
 	/* Of one that never had a process nobody knows whether the group was made yet; it may be somebody else's */
 	if (rec->pid == 0)
 		cgroup_remove_empty(rec->cgroup_path, ERR_IGNORED);
-	else if (cgroup_remove(rec->cgroup_path, e) < 0)
+	else if (cgroup_remove(rec->cgroup_path, e) < 0 || (rec->is_scope && unit_stop(rec->cgroup_path, e) < 0))
 		return -1;
 	cgroup_remove_above(rec->cgroup_path);
 	return 0;

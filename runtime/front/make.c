@@ -14,10 +14,12 @@
 #include "base/str.h"
 #include "oci/launch.h"
 #include "runtime/cgroup.h"
+#include "runtime/cgroup_limits.h"
 #include "runtime/front/agent.h"
 #include "runtime/front/bundle_config.h"
 #include "runtime/front/handover.h"
 #include "runtime/front/hooks.h"
+#include "runtime/front/unit.h"
 #include "runtime/plan.h"
 
 const struct opt make_rows[] = {
@@ -43,6 +45,9 @@ struct making {
 	struct bundle_text text;
 	struct launch_spec *spec;
 	bool has_hooks;
+	struct unit_props *unit; /* NULL: the control group is not systemd's */
+	struct unit_holder holder; /* owned */
+	bool has_room; /* one process more may be in the group: the holder */
 	int console_sock, pidfd_sock; /* owned; -1 */
 	struct agent agent;
 	int start_fd, report_fd;      /* owned; -1 */
@@ -55,6 +60,7 @@ static void making_done(struct making *k)
 	agent_done(&k->agent);
 	close_fd(&k->start_fd);
 	close_fd(&k->report_fd);
+	unit_let_go(&k->holder);
 }
 
 /* --- before anything is made --------------------------------------------------------------------------------------- */
@@ -88,8 +94,6 @@ static int read_bundle(struct making *k, struct err *e)
 	const char *bundle = k->r->o->bundle != NULL ? k->r->o->bundle : ".";
 	char dir[PATH_MAX];
 
-	if (c->globals->systemd_cgroup)
-		return err_set(e, ERR_UNSUPPORTED, "--systemd-cgroup is not supported");
 	if (realpath(bundle, dir) == NULL)
 		return err_sys(e, "bundle '%s'", bundle);
 	k->bundle = arena_strdup(c->a, dir);
@@ -99,7 +103,16 @@ static int read_bundle(struct making *k, struct err *e)
 		return -1;
 	if (c->n_listen != 0 && k->m->config->process != NULL)
 		add_listen_env(k->m->config->process, c->n_listen, c->a);
-	return bundle_config_spec(k->m->config, k->bundle, c->args.v[0], c->a, &k->spec, e);
+	return bundle_config_spec(k->m->config, k->bundle, c->args.v[0], c->globals->systemd_cgroup, c->a, &k->spec, e);
+}
+
+static int plan_unit(struct making *k, struct err *e)
+{
+	const struct front_call *c = k->r->call;
+
+	if (!c->globals->systemd_cgroup)
+		return 0;
+	return unit_check(e) < 0 ? -1 : unit_plan(k->m->config, c->args.v[0], k->spec->cgroup_path, c->a, &k->unit, e);
 }
 
 static int connect_caller(struct making *k, struct err *e)
@@ -128,6 +141,7 @@ static struct instance_record *new_record(const struct making *k)
 	rec->rootfs = root[0] == '/' ? arena_strdup(a, root) : arena_printf(a, "%s/%s", k->bundle, root);
 	rec->created = arena_strdup(a, clock_rfc3339(clock_wall_ns(), now));
 	rec->cgroup_path = k->spec->cgroup_path;
+	rec->is_scope = k->unit != NULL;
 	rec->has_hooks = k->has_hooks;
 	rec->own_pid_ns = bundle_config_owns_pids(config);
 	rec->annotations = config->annotations;
@@ -144,6 +158,46 @@ static int write_down(struct making *k, struct err *e)
 	return file_replace(i->dir_fd, BUNDLE_CONFIG, k->text.text, k->text.n, 0600, e);
 }
 
+/* --- the scope ------------------------------------------------------------------------------------------------------ */
+
+static struct oci_pids *pids_of(const struct making *k)
+{
+	struct oci_linux *l = k->m->config->linux_;
+
+	return l != NULL && l->resources != NULL ? l->resources->pids : NULL;
+}
+
+/* A process is not cloned into a group that has as many as it may have, and the holder is one of them. */
+static int start_scope(struct making *k, struct err *e)
+{
+	struct oci_pids *pids = pids_of(k);
+
+	if (k->unit == NULL)
+		return 0;
+	if (unit_start(k->unit, k->spec->cgroup_path, &k->holder, e) < 0)
+		return -1;
+	k->m->has_scope = true;
+	k->has_room = pids != NULL && pids->limit.v == 1;
+	if (k->has_room)
+		pids->limit.v++;
+	return 0;
+}
+
+static int settle_scope(struct making *k, struct err *e)
+{
+	struct oci_pids *pids = pids_of(k);
+	struct oci_resources r = { .pids = pids };
+	struct cgroup_values written;
+
+	unit_let_go(&k->holder);
+	if (!k->has_room)
+		return 0;
+	pids->limit.v--;
+	return cgroup_update(k->spec->cgroup_path, &r, k->r->call->a, &written, e);
+}
+
+/* --- the process ----------------------------------------------------------------------------------------------------- */
+
 /* The child exists: from here on it may outlive us. */
 static int write_down_process(void *ctx, const struct launched *l, struct err *e)
 {
@@ -156,7 +210,7 @@ static int write_down_process(void *ctx, const struct launched *l, struct err *e
 	rec->pid = id.pid;
 	rec->start_ticks = id.start_ticks;
 	rec->boot = arena_strdup(k->r->call->a, id.boot);
-	return instance_save(&k->m->instance, e);
+	return instance_save(&k->m->instance, e) < 0 ? -1 : settle_scope(k, e);
 }
 
 /* --- hooks --------------------------------------------------------------------------------------------------------- */
@@ -201,7 +255,7 @@ static int build_and_launch(struct making *k, struct err *e)
 	k->agent.record = k->m->instance.record;
 	k->agent.status = instance_status_name(INSTANCE_CREATING);
 	k->spec->filters_dir = instance_filters_dir(c->root, c->a);
-	if (launch_plan_build(k->spec, NULL, 0, &stdio, c->a, &plan, e) < 0)
+	if (start_scope(k, e) < 0 || launch_plan_build(k->spec, NULL, 0, &stdio, c->a, &plan, e) < 0)
 		return -1;
 	hooks_plan(k->m->config, k->m->instance.record, HOOK_CREATE_CONTAINER, c->a, &in_container);
 	hooks_plan(k->m->config, k->m->instance.record, HOOK_START_CONTAINER, c->a, &before_program);
@@ -247,13 +301,15 @@ int make_container(const struct make_request *r, struct made *ret, struct err *e
 	__attribute__((cleanup(making_done))) struct making k = {
 		.r = r, .m = &m, .console_sock = -1, .pidfd_sock = -1, .start_fd = -1, .report_fd = -1,
 		.agent = AGENT_EMPTY,
+		.holder = UNIT_HOLDER_EMPTY,
 	};
 
-	if (read_bundle(&k, e) < 0 || connect_caller(&k, e) < 0 || cgroup_setup(e) < 0)
+	if (read_bundle(&k, e) < 0 || connect_caller(&k, e) < 0 || cgroup_setup(e) < 0 || plan_unit(&k, e) < 0)
 		return -1;
 	if (instance_reserve(r->call->root, r->call->args.v[0], r->call->a, &m.instance, e) < 0)
 		return -1;
 	if (make(&k, e) < 0) {
+		unit_let_go(&k.holder);
 		made_undo(&m);
 		made_done(&m);
 		return -1;
@@ -271,6 +327,8 @@ void made_undo(struct made *m)
 	/* Without a process the group was never made, or the plan has removed it: one of that name is somebody else's */
 	if (m->process.cgroup != NULL)
 		cgroup_remove(rec->cgroup_path, ERR_IGNORED);
+	if (m->has_scope)
+		unit_stop(rec->cgroup_path, ERR_IGNORED);
 	if (rec != NULL)
 		cgroup_remove_above(rec->cgroup_path);
 	if (m->has_begun)

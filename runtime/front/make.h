@@ -33,6 +33,7 @@ struct made {
 	struct instance instance;
 	struct oci_config *config; /* in the call's arena */
 	struct launched process;
+	bool has_scope; /* systemd has made it for us */
 	bool has_begun; /* hooks may have been run: poststop is for them */
 };
 #define MADE_EMPTY { .instance = INSTANCE_EMPTY, .process = LAUNCHED_EMPTY }

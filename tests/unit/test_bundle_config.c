@@ -10,6 +10,7 @@
 
 static struct arena *a;
 static struct err e;
+static bool is_scope;
 
 /* @members: behind ociVersion */
 static struct launch_spec *spec_of(const char *members)
@@ -22,7 +23,7 @@ static struct launch_spec *spec_of(const char *members)
 	arena_free(a);
 	a = arena_new();
 	ck_assert_msg(bundle_config_parse(&text, a, &config, &e) == 0, "%s", e.msg);
-	return bundle_config_spec(config, "/b", "x", a, &spec, &e) == 0 ? spec : NULL;
+	return bundle_config_spec(config, "/b", "x", is_scope, a, &spec, &e) == 0 ? spec : NULL;
 }
 
 START_TEST(groups_are_below_kiln_unless_they_say_where)
@@ -34,7 +35,18 @@ START_TEST(groups_are_below_kiln_unless_they_say_where)
 	ck_assert_str_eq(spec_of("\"linux\":{\"cgroupsPath\":\"/a//b/../c/\"}")->cgroup_path, "/a/c");
 	ck_assert_str_eq(spec_of("\"linux\":{\"cgroupsPath\":\"../../a\"}")->cgroup_path, "/a");
 	ck_assert_ptr_null(spec_of("\"linux\":{\"cgroupsPath\":\"a.slice:b:c\"}"));
-	ck_assert_int_eq(e.kind, ERR_UNSUPPORTED);
+	ck_assert_int_eq(e.kind, ERR_INVALID);
+	ck_assert_ptr_nonnull(strstr(e.msg, "linux.cgroupsPath: 'a.slice:b:c'"));
+}
+END_TEST
+
+START_TEST(groups_of_the_systemd_driver_are_scopes)
+{
+	is_scope = true;
+	ck_assert_str_eq(spec_of("")->cgroup_path, "/system.slice/kiln-x.scope");
+	ck_assert_str_eq(spec_of("\"linux\":{\"cgroupsPath\":\"a-b.slice:c:d\"}")->cgroup_path, "/a.slice/a-b.slice/c-d.scope");
+	ck_assert_ptr_null(spec_of("\"linux\":{\"cgroupsPath\":\"/a/b\"}"));
+	ck_assert_str_eq(e.msg, "linux.cgroupsPath: '/a/b': expected slice:prefix:name, as for systemd's control groups");
 }
 END_TEST
 
@@ -88,5 +100,5 @@ START_TEST(only_regular_files_of_a_bounded_size_are_read)
 }
 END_TEST
 
-UNIT_MAIN("bundle_config", groups_are_below_kiln_unless_they_say_where, a_pid_namespace_is_owned_when_it_is_fresh,
+UNIT_MAIN("bundle_config", groups_of_the_systemd_driver_are_scopes, groups_are_below_kiln_unless_they_say_where, a_pid_namespace_is_owned_when_it_is_fresh,
 	  only_regular_files_of_a_bounded_size_are_read)
