@@ -2,13 +2,16 @@
 /*
  * What the host has: hierarchies, controllers, and where a group's files are.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libcgroup.h>
+#include <link.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -17,6 +20,12 @@
 #include "base/str.h"
 #include "runtime/cgroup_limits.h"
 #include "runtime/cgroup_parts.h"
+
+#define PAGE_BYTES 4096u /* or a part of it: then it is one call for nothing */
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 static const char *const v1_controllers[] = { "cpu",     "cpuacct", "cpuset", "memory",
 					      "devices", "freezer", "pids",   "blkio" };
@@ -208,12 +217,31 @@ static void find_v2(void)
 	}
 }
 
+/*
+ * cgroup_init() clears its table of mounts, 800 KiB in version 2.0.2 and 3.0: 200 page faults, a twentieth of a whole run. Here
+ * the kernel fills them at once. A library without such a table, or a kernel before 5.14, just goes on.
+ */
+static void populate_table(void)
+{
+	char *table = dlsym(RTLD_DEFAULT, "cg_mount_table");
+	uintptr_t from = ((uintptr_t)table + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES, end;
+	ElfW(Sym) *symbol = NULL;
+	Dl_info info;
+
+	if (table == NULL || dladdr1(table, &info, (void **)&symbol, RTLD_DL_SYMENT) == 0 || symbol == NULL)
+		return;
+	end = ((uintptr_t)table + symbol->st_size) / PAGE_BYTES * PAGE_BYTES;
+	if (end > from)
+		madvise((void *)from, end - from, MADV_POPULATE_WRITE);
+}
+
 int cgroup_setup(struct err *e)
 {
 	int code;
 
 	memset(&host, 0, sizeof(host));
 	cgroup_set_logger(log_nothing, CGROUP_LOG_ERROR, NULL);
+	populate_table();
 	if (find_v2_mount(e) < 0)
 		return -1;
 	errno = 0;
