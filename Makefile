@@ -279,7 +279,7 @@ acceptance:
 	$(Q)$(PYTHON) tests/acceptance.py
 
 # Kiln beside the bare kernel and its peers: SUITE=, ROUNDS=, CONTAINERS=, BENCH_LONG=1, BENCH_WRITE=1; docs/performance.md.
-BENCH_PROGRAMS := $(B)/floor $(B)/ping
+BENCH_PROGRAMS := $(B)/floor $(B)/client
 $(BENCH_PROGRAMS): $(B)/%: tests/bench/%.c Makefile build/config.mk
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)

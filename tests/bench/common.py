@@ -16,7 +16,7 @@ import harness  # noqa: E402
 
 OUT = os.path.join(ROOT, "build/bench")
 FLOOR = os.path.join(harness.BUILD, "floor")
-PING = os.path.join(harness.BUILD, "ping")
+CLIENT = os.path.join(harness.BUILD, "client")
 ROUNDS = int(os.environ.get("ROUNDS") or 0)          # 0: as many as the suite thinks right
 CONTAINERS = int(os.environ.get("CONTAINERS") or 30)
 WARM_UP = 3

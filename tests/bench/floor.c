@@ -30,7 +30,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FILTER_HEAD 80 /* magic, number of instructions, digest */
+#define FILTER_HEAD 72 /* of an entry of runtime/seccomp_cache.c: magic, number of instructions, key */
 #define GROUPS_MAX  16
 #define KEPT_MAX    4096
 #define NAMESPACES  (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
@@ -333,6 +333,7 @@ static void keep(struct floor *f)
 
 static void load_filter(struct floor *f, const char *path)
 {
+	uint32_t n_insns;
 	struct stat st;
 	char *data;
 	int fd;
@@ -347,7 +348,10 @@ static void load_filter(struct floor *f, const char *path)
 		die(path);
 	close(fd);
 	f->filter.filter = (struct sock_filter *)(void *)(data + FILTER_HEAD);
-	f->filter.len = (unsigned short)(((size_t)st.st_size - FILTER_HEAD) / sizeof(struct sock_filter));
+	memcpy(&n_insns, data + sizeof(uint32_t), sizeof n_insns);
+	if (FILTER_HEAD + n_insns * sizeof(struct sock_filter) > (size_t)st.st_size)
+		die("filter: no entry of this version");
+	f->filter.len = (unsigned short)n_insns;
 }
 
 /* --- one exec -------------------------------------------------------------------------------- */

@@ -7,7 +7,7 @@ import os
 import time
 
 import harness
-from common import PING, ROUNDS, at_once, interleave, median, ratio, report
+from common import ROUNDS, at_once, interleave, median, ratio, report
 from engines import Engine
 from suite_api import pss_kib
 
@@ -68,7 +68,7 @@ def remove_all(e, ids):
 
 def listing(b, engines, n):
     """/containers/json by a client in C, while each of @engines runs @n."""
-    clients = {f"{e.name}: /containers/json, {n} running": b.lines([PING, e.socket, "/containers/json"]) for e in engines}
+    clients = {f"{e.name}: /containers/json, {n} running": e.lines("get", "/containers/json") for e in engines}
     return interleave({name: lambda c=c: c.many(5, 5) for name, c in clients.items()}, ROUNDS or 20)
 
 

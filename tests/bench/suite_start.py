@@ -44,7 +44,8 @@ def suite_exec(b):
     ids = {e.name: e.create() for e in engines}
     for e in engines:
         e.api("POST", f"/containers/{ids[e.name]}/start")
-        subjects[e.name + ": exec, create to exit code"] = lambda e=e: e.exec_once(ids[e.name])
+        client = e.lines("exec", ids[e.name], *TRUE)
+        subjects[e.name + ": exec, create to exit code"] = lambda client=client: client("1")
     pid = b.kiln.api("GET", f"/containers/{ids['kiln']}/json")["State"]["Pid"]
     floor = b.lines([FLOOR, "exec", str(pid), *TRUE])
     got = interleave({"floor: setns + fork + exec + wait": floor, **subjects})

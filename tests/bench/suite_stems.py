@@ -50,16 +50,13 @@ def rested(e):
     """After a rest: create + start, and the start alone; then one more at once. Only what is seen tells a hit."""
     def once():
         stems, more, got = rest(e), e.create(), {}
-        t0 = time.perf_counter_ns()
-        first = e.create()
-        t1 = time.perf_counter_ns()
-        took = timed_start(e, first)
+        create, took, first = e.new()
         second = timed_start(e, more)
         if not e.has_stems:
-            got = {f"{e.name}: create + start": [(t1 - t0) / 1e6 + took], f"{e.name}: start": [took, second]}
+            got = {f"{e.name}: create + start": [create + took], f"{e.name}: start": [took, second]}
         else:
             kind = outcome(e, first, stems)
-            got[f"{e.name}, {kind}: create + start"] = [(t1 - t0) / 1e6 + took]
+            got[f"{e.name}, {kind}: create + start"] = [create + took]
             got[f"{e.name}, {kind}: start"] = [took]
             got.setdefault(f"{e.name}, {outcome(e, more, stems)}: start", []).append(second)
         for cid in (first, more):
