@@ -297,6 +297,11 @@ static const struct jfield time_offset_fields[] = {
 };
 static const struct jschema time_offset_schema = J_SCHEMA(struct oci_time_offset, "config-linux.md#offset-for-time-namespace", time_offset_fields);
 
+static const struct jfield net_device_fields[] = {
+	J_STRING(struct oci_net_device, name, "name", O),
+};
+static const struct jschema net_device_schema = J_SCHEMA(struct oci_net_device, "config-linux.md#network-devices", net_device_fields);
+
 static const struct jfield linux_fields[] = {
 	J_ARRAY(struct oci_linux, uid_mappings, n_uid_mappings, "uidMappings", &id_mapping_schema, O),
 	J_ARRAY(struct oci_linux, gid_mappings, n_gid_mappings, "gidMappings", &id_mapping_schema, O),
@@ -314,7 +319,7 @@ static const struct jfield linux_fields[] = {
 	J_OBJECT(struct oci_linux, personality, "personality", &personality_schema, O),
 	J_OBJECT(struct oci_linux, memory_policy, "memoryPolicy", &memory_policy_schema, O),
 	J_OBJECT_MAP(struct oci_linux, time_offsets, n_time_offsets, "timeOffsets", &time_offset_schema, O),
-	J_RAW(struct oci_linux, net_devices, "netDevices", O),
+	J_OBJECT_MAP(struct oci_linux, net_devices, n_net_devices, "netDevices", &net_device_schema, O),
 };
 const struct jschema oci_linux_schema = J_SCHEMA(struct oci_linux, "config-linux.md", linux_fields);
 

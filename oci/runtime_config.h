@@ -223,6 +223,11 @@ struct oci_time_offset {
 	uint32_t nanosecs;
 };
 
+struct oci_net_device {
+	char *host_name;                 /* as it is called outside */
+	char *name;                      /* as it is called inside; NULL: the same */
+};
+
 struct oci_linux {
 	struct oci_id_mapping *uid_mappings, *gid_mappings;
 	size_t n_uid_mappings, n_gid_mappings;
@@ -241,7 +246,9 @@ struct oci_linux {
 	struct oci_memory_policy *memory_policy;
 	struct oci_time_offset *time_offsets;
 	size_t n_time_offsets;
-	struct json_raw intel_rdt, net_devices;
+	struct json_raw intel_rdt;
+	struct oci_net_device *net_devices;
+	size_t n_net_devices;
 };
 
 struct oci_hook {

@@ -14,7 +14,6 @@
 const struct spec_note spec_notes[] = {
 	{ "linux.mountLabel", "file systems are not labelled", "\"mountLabel\":\"system_u:object_r:x:s0\"" },
 	{ "linux.intelRdt", "Intel's Resource Director is not programmed", "\"intelRdt\":{\"closID\":\"x\"}" },
-	{ "linux.netDevices", "network devices are not moved", "\"netDevices\":{\"eth0\":{}}" },
 	{ "linux.resources.memory.kernel", NO_SUCH_LIMIT, "\"resources\":{\"memory\":{\"kernel\":1}}" },
 	{ "linux.resources.memory.kernelTCP", NO_SUCH_LIMIT, "\"resources\":{\"memory\":{\"kernelTCP\":1}}" },
 	{ "linux.resources.memory.useHierarchy", "it is always so on current kernels", NULL },

@@ -17,6 +17,7 @@
 #include "oci/sysctl.h"
 #include "runtime/mounts.h"
 #include "runtime/namespaces.h"
+#include "runtime/netdevs.h"
 #include "runtime/plan_parts.h"
 #include "runtime/stem.h"
 #include "runtime/userns.h"
@@ -201,9 +202,9 @@ static int refuse(const struct launch_spec *spec, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED, "linux.mountLabel is not supported");
 	if (is_given(&l->intel_rdt))
 		return err_set(e, ERR_UNSUPPORTED, "linux.intelRdt is not supported");
-	if (is_given(&l->net_devices))
+	if (spec->data_root != NULL && l->n_net_devices != 0)
 		return err_set(e, ERR_UNSUPPORTED, "linux.netDevices is not supported");
-	return 0;
+	return netdevs_check(l, e);
 }
 
 static int process_part(const struct launch_spec *spec, const struct launch_stdio_fds *stdio,

@@ -110,7 +110,7 @@ static void add_linux(struct jw *w)
 	jw_obj(w, "mountExtensions");
 	add_enabled(w, "idmap", true);
 	jw_obj_end(w);
-	add_enabled(w, "netDevices", false);
+	add_enabled(w, "netDevices", true);
 	jw_obj_end(w);
 }
 

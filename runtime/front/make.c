@@ -20,6 +20,7 @@
 #include "runtime/front/handover.h"
 #include "runtime/front/hooks.h"
 #include "runtime/front/unit.h"
+#include "runtime/netdevs.h"
 #include "runtime/plan.h"
 
 const struct opt make_rows[] = {
@@ -215,12 +216,16 @@ static int write_down_process(void *ctx, const struct launched *l, struct err *e
 
 /* --- hooks --------------------------------------------------------------------------------------------------------- */
 
-/* The child is about to pivot. */
+/* The child is about to pivot. It has its network namespace, in which the hooks of an engine find what is in it from the beginning. */
 static int run_hooks(void *ctx, const struct launched *l, struct err *e)
 {
 	static const enum hook_kind kinds[] = { HOOK_PRESTART, HOOK_CREATE_RUNTIME };
 	struct making *k = ctx;
 
+	if (netdevs_move(k->m->config->linux_, l->pid, k->r->call->a, e) < 0)
+		return -1;
+	if (!k->has_hooks)
+		return 0;
 	k->m->has_begun = true;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct hook_plan plan;
@@ -244,7 +249,6 @@ static int build_and_launch(struct making *k, struct err *e)
 		.n_preserve = c->n_listen + c->n_preserve,
 		.no_pivot = k->r->o->no_pivot,
 		.no_new_keyring = k->r->o->no_new_keyring,
-		.asks_hooks = k->has_hooks,
 		.listener = agent_taker(&k->agent),
 	};
 	struct launch_watch watch = { .cloned = write_down_process, .hooks = run_hooks, .ctx = k };
@@ -259,6 +263,7 @@ static int build_and_launch(struct making *k, struct err *e)
 		return -1;
 	hooks_plan(k->m->config, k->m->instance.record, HOOK_CREATE_CONTAINER, c->a, &in_container);
 	hooks_plan(k->m->config, k->m->instance.record, HOOK_START_CONTAINER, c->a, &before_program);
+	extras.asks_hooks = k->has_hooks || k->m->config->linux_->n_net_devices != 0;
 	extras.hooks = &in_container;
 	extras.start_hooks = &before_program;
 	launch_plan_extend(plan, &extras);

@@ -65,7 +65,7 @@ def test_runtime_run_tells_what_cannot_be_executed(k):
 
 
 def test_runtime_run_refuses_by_name(k):
-    for name, value in (("intelRdt", {"closID": "x"}), ("netDevices", {"eth0": {}})):
+    for name, value in (("intelRdt", {"closID": "x"}), ("netDevices", {"nosuch": {}})):
         b = Bundle(k)
         b.config["linux"][name] = value
         has(b.run(code=1), name)
