@@ -6,18 +6,22 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/fd.h"
 #include "base/own.h"
 #include "base/str.h"
 #include "oci/runtime_config.h"
 
 #define MAPPINGS_MAX 340 /* the kernel's own limit */
+#define MAP_TEXT_MAX (MAPPINGS_MAX * 64)
 
 static bool overlap(uint32_t a, uint32_t n_a, uint32_t b, uint32_t n_b)
 {
@@ -77,6 +81,90 @@ int idmap_write(const struct idmap *map, pid_t pid, struct err *e)
 	return write_map(pid, "uid_map", map->uids, map->n_uids, e) < 0 ? -1 : write_map(pid, "gid_map", map->gids, map->n_gids, e);
 }
 
+/* It does nothing, and dies with us. */
+static _Noreturn void be_there(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
+}
+
+static void end_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static void parse_map(char *text, struct arena *a, const struct oci_id_mapping **ret, size_t *ret_n)
+{
+	struct oci_id_mapping *v = arena_new_array(a, struct oci_id_mapping, MAPPINGS_MAX);
+	size_t n = 0;
+
+	for (char *at = text + strspn(text, " \n"); *at != '\0' && n < MAPPINGS_MAX; at += strspn(at, " \n"), n++) {
+		v[n].container_id = (uint32_t)strtoul(at, &at, 10);
+		v[n].host_id = (uint32_t)strtoul(at, &at, 10);
+		v[n].n_ids = (uint32_t)strtoul(at, &at, 10);
+	}
+	*ret = v;
+	*ret_n = n;
+}
+
+static int read_map(pid_t pid, const char *name, struct arena *a, const struct oci_id_mapping **ret, size_t *ret_n, struct err *e)
+{
+	AUTO_FREE char *file = xasprintf("/proc/%d/%s", (int)pid, name);
+	AUTO_FREE char *text = NULL;
+
+	if (file_read(AT_FDCWD, file, MAP_TEXT_MAX, &text, NULL, e) < 0)
+		return -1;
+	parse_map(text, a, ret, ret_n);
+	return 0;
+}
+
+/* In a child, since whoever enters one does not come back. It tells how that went, and dies with us. */
+static _Noreturn void enter(int ns, int to)
+{
+	int sys = setns(ns, CLONE_NEWUSER) < 0 ? errno : 0;
+
+	if (write(to, &sys, sizeof(sys)) != sizeof(sys) || sys != 0)
+		_exit(1);
+	be_there();
+}
+
+static int hear_entered(int from, struct err *e)
+{
+	int sys = 0;
+
+	if (read(from, &sys, sizeof(sys)) != sizeof(sys))
+		return err_set(e, ERR_INTERNAL, "the process that was to enter it has ended");
+	/* The kernel's word for what one is in */
+	if (sys == EINVAL)
+		return err_set(e, ERR_INVALID, "it is the caller's own");
+	errno = sys;
+	return sys == 0 ? 0 : err_sys(e, "enter it");
+}
+
+int idmap_read(int ns, struct arena *a, struct idmap *ret, struct err *e)
+{
+	AUTO_CLOSE int from = -1, to = -1;
+	int ends[2], done;
+	pid_t pid;
+
+	if (fd_pipe(ends, 0) < 0)
+		return err_sys(e, "make a pipe");
+	from = ends[0];
+	to = ends[1];
+	pid = (pid_t)syscall(SYS_clone, (unsigned long)SIGCHLD, NULL, NULL, NULL, 0ul);
+	if (pid < 0)
+		return err_sys(e, "clone a process that enters it");
+	if (pid == 0)
+		enter(ns, to);
+	close_fd(&to);
+	done = hear_entered(from, e) < 0 || read_map(pid, "uid_map", a, &ret->uids, &ret->n_uids, e) < 0 || read_map(pid, "gid_map", a, &ret->gids, &ret->n_gids, e) < 0;
+	end_child(pid);
+	return done ? -1 : 0;
+}
+
 static int fill(pid_t pid, const struct idmap *map, int *ret_fd, struct err *e)
 {
 	char file[64];
@@ -86,14 +174,6 @@ static int fill(pid_t pid, const struct idmap *map, int *ret_fd, struct err *e)
 	snprintf(file, sizeof(file), "/proc/%d/ns/user", (int)pid);
 	*ret_fd = open(file, O_RDONLY | O_CLOEXEC);
 	return *ret_fd >= 0 ? 0 : err_sys(e, "open '%s'", file);
-}
-
-/* It does nothing, and dies with us. */
-static _Noreturn void be_there(void)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;)
-		pause();
 }
 
 static int make_namespace(const struct idmap *map, int *ret_fd, struct err *e)
@@ -106,10 +186,26 @@ static int make_namespace(const struct idmap *map, int *ret_fd, struct err *e)
 	if (pid == 0)
 		be_there();
 	done = fill(pid, map, ret_fd, e);
-	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	end_child(pid);
 	return done;
+}
+
+static bool has_all(const struct oci_id_mapping *v, size_t n, const struct oci_id_mapping *other, size_t n_other)
+{
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < n_other && (v[i].container_id != other[k].container_id || v[i].host_id != other[k].host_id || v[i].n_ids != other[k].n_ids))
+			k++;
+		if (k == n_other)
+			return false;
+	}
+	return n == n_other;
+}
+
+bool idmap_equals(const struct idmap *a, const struct idmap *b)
+{
+	return has_all(a->uids, a->n_uids, b->uids, b->n_uids) && has_all(a->gids, a->n_gids, b->gids, b->n_gids);
 }
 
 int idmap_mount(const struct idmap *map, int mount_fd, unsigned flags, struct err *e)

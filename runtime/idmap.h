@@ -7,11 +7,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
 #include "base/err.h"
 
+struct arena;
 struct oci_id_mapping;
 
 /* Mappings of users and of groups; both or none. Borrowed. */
@@ -34,6 +36,23 @@ int idmap_check(const struct idmap *map, struct err *e);
  * Return: 0, or -1 with @e set
  */
 int idmap_write(const struct idmap *map, pid_t pid, struct err *e);
+
+/**
+ * idmap_read() - The mappings that a user namespace has, as seen from here
+ * @ns: its descriptor
+ * @a:  keeps
+ * @e:  ERR_INVALID it is our own; ERR_DENIED we have no power over it; ERR_SYSTEM
+ *
+ * Blocks: until a child has entered it.
+ * Return: 0, or -1 with @e set
+ */
+int idmap_read(int ns, struct arena *a, struct idmap *ret, struct err *e);
+
+/**
+ * idmap_equals() - Are they the same, in whatever order? Pure
+ * Return: that
+ */
+bool idmap_equals(const struct idmap *a, const struct idmap *b);
 
 /**
  * idmap_mount() - Map a detached mount that nobody has attached yet

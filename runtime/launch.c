@@ -14,6 +14,7 @@
 #include "base/defence.h"
 #include "base/fd.h"
 #include "base/own.h"
+#include "runtime/between.h"
 #include "runtime/clone_shared.h"
 #include "runtime/launch_parts.h"
 #include "runtime/namespaces.h"
@@ -213,7 +214,7 @@ static bool shares_memory(const struct launch_plan *plan)
 	const struct process_plan *p = &plan->stages.process;
 
 	return clone_shared_works() && (plan->stages.clone_flags & CLONE_NEWPID) != 0 &&
-	       (plan->stages.clone_flags & CLONE_NEWUSER) == 0 && !p->wants_init && !p->is_registered && !p->has_listener && p->wait.start_fd < 0;
+	       !plan->stages.has_users && !p->wants_init && !p->is_registered && !p->has_listener && p->wait.start_fd < 0;
 }
 
 /* Return: the child's pid, in which it never returns; or -1 with errno */
@@ -236,6 +237,8 @@ static pid_t clone_child(struct launch_plan *plan, pid_t *slot, int *ret_pidfd, 
 	struct clone_args args;
 	pid_t pid;
 
+	if (plan->stages.goes_between)
+		return between_clone(plan, slot, ret_pidfd, ours, theirs, e);
 	fill_clone_args(plan, slot, ret_pidfd, &args);
 	if (namespaces_enter_pid(&plan->stages, e) < 0)
 		return -1;
@@ -280,7 +283,7 @@ int launch_give_listener(const struct listener_taker *taker, pid_t pid, struct l
 /* In a new user namespace the child waits for its mappings before all else. */
 static int settle(const struct launch_plan *plan, const struct launched *l, int sock, struct err *e)
 {
-	if (plan->stages.user_map.n_uids == 0)
+	if (!plan->stages.has_users)
 		return 0;
 	return userns_settle(&plan->stages, l->pid, e) < 0 ? -1 : let_go_on(sock, e);
 }
@@ -306,7 +309,7 @@ static int answer(const struct launch_plan *plan, const struct launch_watch *wat
 		return run_hooks(watch, l, sock, e) < 0 ? launch_fail(f, STAGE_HOOKS, 125) : 0;
 	if (h->ask == STAGE_MSG_LISTENER)
 		return launch_give_listener(&plan->listener, l->pid, h, sock, e) < 0 ? launch_fail(f, STAGE_SECCOMP_LATE, 125) : 0;
-	if (plan->stages.user_map.n_uids == 0)
+	if (!plan->stages.has_users)
 		err_set(e, ERR_INTERNAL, "the child asked for locks and has no user namespace");
 	else if (userns_lock(l->pidfd, sock, e) == 0)
 		return 0;

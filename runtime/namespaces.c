@@ -25,7 +25,7 @@ static const struct {
 	{ "pid", CLONE_NEWPID, true },   { "network", CLONE_NEWNET, true },
 	{ "mount", CLONE_NEWNS, false }, { "ipc", CLONE_NEWIPC, true },
 	{ "uts", CLONE_NEWUTS, true },   { "cgroup", CLONE_NEWCGROUP, true },
-	{ "time", CLONE_NEWTIME, true }, { "user", CLONE_NEWUSER, false },
+	{ "time", CLONE_NEWTIME, true }, { "user", CLONE_NEWUSER, true },
 };
 
 static const char *name_of(int flag)

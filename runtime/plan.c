@@ -185,6 +185,14 @@ static bool has_hooks(const struct oci_hooks *h)
 	return h != NULL && h->n_prestart + h->n_create_runtime + h->n_create_container + h->n_start_container + h->n_poststart + h->n_poststop != 0;
 }
 
+static bool has_user_namespace(const struct oci_linux *lin)
+{
+	for (size_t i = 0; i < lin->n_namespaces; i++)
+		if (str_eq(lin->namespaces[i].type, "user"))
+			return true;
+	return false;
+}
+
 static int refuse(const struct launch_spec *spec, struct err *e)
 {
 	const struct oci_config *c = spec->config;
@@ -196,8 +204,8 @@ static int refuse(const struct launch_spec *spec, struct err *e)
 	if (spec->data_root != NULL && has_hooks(c->hooks))
 		return err_set(e, ERR_UNSUPPORTED, "hooks are not supported");
 	/* Its overlay would be looked for by the container's root, who may not enter our directories */
-	if (spec->data_root != NULL && (l->n_uid_mappings != 0 || l->n_gid_mappings != 0))
-		return err_set(e, ERR_UNSUPPORTED, "linux.uidMappings and linux.gidMappings are not supported");
+	if (spec->data_root != NULL && (l->n_uid_mappings != 0 || l->n_gid_mappings != 0 || has_user_namespace(l)))
+		return err_set(e, ERR_UNSUPPORTED, "linux.namespaces: a user namespace, linux.uidMappings and linux.gidMappings are not supported");
 	if (!str_is_empty(l->mount_label))
 		return err_set(e, ERR_UNSUPPORTED, "linux.mountLabel is not supported");
 	if (is_given(&l->intel_rdt))
@@ -244,10 +252,11 @@ static int plan_make(const struct launch_spec *spec, const struct launch_stdio_f
 		return -1;
 	if (mounts_plan(spec->config, layout, spec->cgroup_path, a, &s->ops, &s->n_ops, e) < 0)
 		return -1;
+	userns_plan_mounts(s);
 	return process_part(spec, stdio, a, &s->process, e) < 0 ? -1 : userns_check_process(s, e);
 }
 
-static int plan_open(const struct launch_spec *spec, struct launch_plan *plan, struct err *e)
+static int plan_open(const struct launch_spec *spec, struct launch_plan *plan, struct arena *a, struct err *e)
 {
 	struct launch_plan_stages *s = &plan->stages;
 	struct mount_sources sources = {
@@ -257,7 +266,7 @@ static int plan_open(const struct launch_spec *spec, struct launch_plan *plan, s
 		.bundle_dir = spec->data_root == NULL ? spec->container_dir : NULL,
 	};
 
-	if (root_open(spec, &s->root, e) < 0 || namespaces_open(s, plan->bind_fds, plan->n_bind_fds, e) < 0)
+	if (root_open(spec, &s->root, e) < 0 || namespaces_open(s, plan->bind_fds, plan->n_bind_fds, e) < 0 || userns_open(s, a, e) < 0)
 		return -1;
 	if (!spec->cgroup_is_made && !str_is_empty(spec->cgroup_root) && cgroup_make_above(spec->cgroup_path, spec->cgroup_root, e) < 0)
 		return -1;
@@ -292,7 +301,7 @@ int launch_plan_build(const struct launch_spec *spec, const int *bind_fds, size_
 	struct launch_plan *plan = plan_new(bind_fds, n_bind_fds, arena);
 
 	if (plan_make(spec, stdio, cgroup_layout(), arena, plan, e) < 0 ||
-	    plan_open(spec, plan, e) < 0) {
+	    plan_open(spec, plan, arena, e) < 0) {
 		launch_plan_done(plan);
 		return -1;
 	}

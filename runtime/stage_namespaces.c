@@ -21,10 +21,9 @@
 
 #include "runtime/stages.h"
 
-static void stage_join_one(const struct stage_ctx *c, const struct namespace_join *j)
+void stage_enter_namespace(const struct stage_ctx *c, const struct namespace_join *j)
 {
-	/* counts for children only: launch() has done it */
-	if (j->flag == CLONE_NEWPID || setns(j->fd, j->flag) == 0)
+	if (setns(j->fd, j->flag) == 0)
 		return;
 	if (errno == ESRCH)
 		stage_refuse(c, ERR_CONFLICT, 125, 0, "join ", j->type,
@@ -113,7 +112,9 @@ void stage_namespaces(struct stage_ctx *c, const struct launch_plan_stages *plan
 
 	stage_enter(c, STAGE_NAMESPACES);
 	for (size_t i = 0; i < plan->n_joins; i++) {
-		stage_join_one(c, &plan->joins[i]);
+		/* counts for children only: launch() has done it */
+		if (plan->joins[i].flag != CLONE_NEWPID)
+			stage_enter_namespace(c, &plan->joins[i]);
 		stage_close(plan->joins[i].fd);
 	}
 	stage_time(c, plan);

@@ -4,7 +4,7 @@
  *
  * A launch: the parent clones this child into fresh namespaces (and, with cgroup2, into its group); the child
  * walks PREPARE, CGROUP_JOIN, CGROUPNS, NAMESPACES, MOUNTS, HOOKS, PIVOT, HOST and then, as every program that enters a container,
- * KEYRING to EXEC.
+ * KEYRING to EXEC. Beside a user namespace, what takes power over others is done by one more process before (stage_between.c).
  *
  * A join: the parent clones an intermediate child, which walks PREPARE, CGROUP_JOIN, NAMESPACES; setns changes
  * only which pid namespace its children are born in, so it clones once more, with CLONE_PARENT: the program is the
@@ -21,12 +21,6 @@
 
 #include "base/defence.h"
 #include "runtime/stages.h"
-
-#define STAGE_CTX(fd)                                                                         \
-	{                                                                                     \
-		.report_fd = (fd), .root_fd = -1, .dir_fd = -1, .proc_fd = -1, .sys_fd = -1,  \
-		.mask_fd = -1, .null_fd = -1, .tty_fd = -1, .lsm_fd = -1, .listener_fd = -1   \
-	}
 
 /* Become what the program is to be: from STAGE_KEYRING to STAGE_SECCOMP_LATE. */
 static void stage_become(struct stage_ctx *c, struct process_plan *p)
@@ -75,7 +69,7 @@ _Noreturn void stage_launch(struct launch_plan_stages *plan, int report_fd)
 {
 	struct stage_ctx c = STAGE_CTX(report_fd);
 
-	bool has_users = plan->user_map.n_uids != 0;
+	bool has_users = plan->has_users;
 
 	stage_prepare(&c);
 	if (has_users)

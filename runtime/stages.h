@@ -34,6 +34,12 @@ struct stage_msg {
 	struct err err; /* sys != 0: the parent adds the text of errno */
 };
 
+#define STAGE_CTX(fd)                                                                         \
+	{                                                                                     \
+		.report_fd = (fd), .root_fd = -1, .dir_fd = -1, .proc_fd = -1, .sys_fd = -1,  \
+		.mask_fd = -1, .null_fd = -1, .tty_fd = -1, .lsm_fd = -1, .listener_fd = -1   \
+	}
+
 /* The child's own state: who to report to and where it is. */
 struct stage_ctx {
 	int report_fd;
@@ -87,10 +93,11 @@ struct mount_op {
 	bool maps_below;      /* BIND: with what is mounted below */
 	bool is_group;        /* BIND: source is a directory of the container's own control group */
 	bool is_device;       /* BIND: source must be the device of mode and rdev */
+	bool is_foreign;      /* FS: it shows a namespace that is not the container's own: made beforehand, by who has power over that */
 	bool copies_up;       /* FS: what is at target is copied into it */
 	bool has_mode;        /* FS: a parameter says its mode */
 	bool allows_proc;     /* target may lie in procfs */
-	int fd;               /* BIND: owned by the plan; -1 */
+	int fd;               /* BIND: owned by the plan; FS, is_foreign: its detached mount; -1 */
 	mode_t mode;          /* DEVICE: with S_IFCHR, S_IFBLK or S_IFIFO */
 	dev_t rdev;
 	uid_t uid;
@@ -245,6 +252,8 @@ struct namespace_join {
 
 struct launch_plan_stages {
 	uint64_t clone_flags;  /* CLONE_NEW* */
+	bool has_users;        /* a user namespace, made or entered */
+	bool goes_between;     /* beside it, what takes power over others: by a process between (stage_between.c) */
 	struct idmap user_map; /* of the user namespace; n_uids 0: it is the parent's */
 	struct namespace_join *joins;
 	size_t n_joins;
@@ -279,6 +288,9 @@ struct join_plan_stages {
 
 /* The child of launch(): walks all stages and executes the program; does not return */
 _Noreturn void stage_launch(struct launch_plan_stages *plan, int report_fd);
+
+/* The child between: enters what is not fresh, clones the one that walks all stages beside itself, and ends with 0 or 125 */
+_Noreturn void stage_between(struct launch_plan_stages *plan, int report_fd, pid_t *pid_slot);
 
 /* The intermediate child of join(): enters, clones the program beside itself, and ends with 0 or 1 */
 _Noreturn void stage_join(struct join_plan_stages *plan, int report_fd, pid_t *pid_slot);
@@ -339,11 +351,14 @@ void stage_lock_mounts(struct stage_ctx *c, struct launch_plan_stages *plan);
 /* CGROUP_JOIN and CGROUPNS */
 void stage_cgroup(struct stage_ctx *c, const int *fds, size_t n, bool unshares);
 
-/* NAMESPACES of a launch */
+/* NAMESPACES of a launch, or of what goes between */
+void stage_enter_namespace(const struct stage_ctx *c, const struct namespace_join *j);
 void stage_namespaces(struct stage_ctx *c, const struct launch_plan_stages *plan);
 
 /* MOUNTS, in this order, and PIVOT */
 void stage_root(struct stage_ctx *c, const struct root_plan *root);
+/* A new file system. Return: its detached mount */
+int stage_new_fs(const struct stage_ctx *c, const struct mount_op *op);
 void stage_mounts(struct stage_ctx *c, const struct mount_op *ops, size_t n);
 /* tmpcopyup, into a mount that is not attached yet (stage_copy.c) */
 void stage_copy_up(const struct stage_ctx *c, const struct mount_op *op, int target_fd, int mount_fd);

@@ -16,6 +16,7 @@
 #include "base/own.h"
 #include "base/str.h"
 #include "oci/runtime_config.h"
+#include "runtime/namespaces.h"
 #include "runtime/stages.h"
 
 /* --- the plan ------------------------------------------------------------------------------------------------ */
@@ -46,20 +47,45 @@ int userns_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struc
 {
 	const struct idmap map = { lin->uid_mappings, lin->gid_mappings, lin->n_uid_mappings, lin->n_gid_mappings };
 
-	if ((s->clone_flags & CLONE_NEWUSER) == 0) {
-		if (map.n_uids + map.n_gids == 0)
-			return 0;
+	bool is_made = (s->clone_flags & CLONE_NEWUSER) != 0, is_joined = namespaces_has(s, CLONE_NEWUSER);
+
+	s->has_users = is_made || is_joined;
+	if (!is_made && map.n_uids + map.n_gids == 0)
+		return 0;
+	if (!s->has_users)
 		return err_set(e, ERR_INVALID, "linux.%s: they need a user namespace of the container's own",
 			       map.n_uids != 0 ? "uidMappings" : "gidMappings");
-	}
-	if (check_map(&map, e) < 0)
-		return err_wrap(e, "linux");
-	/* To enter one takes power over its owner, which the new namespace has not */
-	if (s->n_joins != 0)
-		return err_set(e, ERR_UNSUPPORTED, "linux.namespaces: joining a %s namespace by path from a new user namespace is not supported",
-			       s->joins[0].type);
 	s->user_map = map;
+	return check_map(&map, e) < 0 ? err_wrap(e, "linux") : 0;
+}
+
+/* The namespace that a file system shows of who mounts it. 0: none */
+static uint64_t shown_by(const char *type)
+{
+	static const struct {
+		const char *type;
+		uint64_t flag;
+	} shown[] = { { "sysfs", CLONE_NEWNET }, { "mqueue", CLONE_NEWIPC }, { "proc", CLONE_NEWPID }, { "cgroup", CLONE_NEWCGROUP }, { "cgroup2", CLONE_NEWCGROUP } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++)
+		if (str_eq(type, shown[i].type))
+			return shown[i].flag;
 	return 0;
+}
+
+void userns_plan_mounts(struct launch_plan_stages *s)
+{
+	uint64_t own = s->clone_flags | (s->unshares_cgroup ? CLONE_NEWCGROUP : 0);
+
+	if (!s->has_users)
+		return;
+	s->goes_between = s->n_joins != 0;
+	for (size_t i = 0; i < s->n_ops; i++) {
+		struct mount_op *op = &s->ops[i];
+
+		op->is_foreign = op->kind == MOUNT_FS && (shown_by(op->type) & ~own) != 0;
+		s->goes_between = s->goes_between || op->is_foreign;
+	}
 }
 
 int userns_check_process(const struct launch_plan_stages *s, struct err *e)
@@ -67,6 +93,7 @@ int userns_check_process(const struct launch_plan_stages *s, struct err *e)
 	const struct stage_identity *id = &s->process.identity;
 	const struct idmap *map = &s->user_map;
 
+	/* until it is opened */
 	if (map->n_uids == 0)
 		return 0;
 	if (!is_mapped(map->uids, map->n_uids, id->uid))
@@ -76,6 +103,35 @@ int userns_check_process(const struct launch_plan_stages *s, struct err *e)
 	for (size_t i = 0; i < id->n_groups; i++)
 		if (!is_mapped(map->gids, map->n_gids, id->groups[i]))
 			return err_set(e, ERR_INVALID, "process.user.additionalGids: %u has no mapping", id->groups[i]);
+	return 0;
+}
+
+static int read_joined(const struct namespace_join *j, struct arena *a, struct idmap *ret, struct err *e)
+{
+	if (idmap_read(j->fd, a, ret, e) < 0)
+		return -1;
+	if (!is_mapped(ret->uids, ret->n_uids, 0) || !is_mapped(ret->gids, ret->n_gids, 0))
+		return err_set(e, ERR_INVALID, "ID 0 has no mapping in it");
+	return 0;
+}
+
+int userns_open(struct launch_plan_stages *s, struct arena *a, struct err *e)
+{
+	struct idmap map = { 0 };
+
+	for (size_t i = 0; i < s->n_joins; i++) {
+		const struct namespace_join *j = &s->joins[i];
+
+		if (j->flag != CLONE_NEWUSER)
+			continue;
+		if (read_joined(j, a, &map, e) < 0)
+			return err_wrap(e, "join user namespace '%.200s'", j->source);
+		/* engines repeat what it has */
+		if (s->user_map.n_uids != 0 && !idmap_equals(&map, &s->user_map))
+			return err_set(e, ERR_INVALID, "linux.uidMappings, linux.gidMappings: user namespace '%.200s' has others", j->source);
+		s->user_map = map;
+		return userns_check_process(s, e);
+	}
 	return 0;
 }
 
@@ -100,11 +156,13 @@ static int write_oom_score(pid_t pid, const char *text, struct err *e)
 
 int userns_settle(const struct launch_plan_stages *s, pid_t pid, struct err *e)
 {
-	if (s->user_map.n_uids == 0)
+	if (!s->has_users)
 		return 0;
 	stage_raise_limits(pid, &s->process);
 	if (write_oom_score(pid, s->process.oom_score_adj, e) < 0)
 		return -1;
+	if ((s->clone_flags & CLONE_NEWUSER) == 0)
+		return 0;
 	/* With these it has a root to become, and goes on */
 	return idmap_write(&s->user_map, pid, e) < 0 ? err_wrap(e, "user namespace") : 0;
 }

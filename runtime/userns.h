@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A user namespace of the container's own, which owns all of its other namespaces: they are made by the same clone.
+ * A user namespace of the container's own, or one that is joined, which owns all namespaces that are made with it. Others
+ * that are joined beside it: stage_between.c.
  *
  * The child has every power in it from the start, and none over the host, so what takes the host's power is done by the
  * parent while the child waits (userns_settle()): the mappings, the OOM score, hard limits above ours.
@@ -21,17 +22,31 @@
 
 #include <sys/types.h>
 
+struct arena;
 struct launch_plan_stages;
 struct oci_linux;
 
 /**
- * userns_plan() - Fill in user_map; pure. After namespaces_plan()
+ * userns_plan() - Fill in has_users and user_map; pure. After namespaces_plan()
  * @lin: borrowed by the plan
- * @e:   ERR_INVALID, with the JSON path, mappings that mean nothing, or without the namespace, or the other way round;
- *       ERR_UNSUPPORTED together with namespaces of others
+ * @e:   ERR_INVALID, with the JSON path, mappings that mean nothing, or without the namespace, or the other way round
  * Return: 0, or -1 with @e set
  */
 int userns_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struct err *e);
+
+/**
+ * userns_plan_mounts() - Which file systems are of namespaces that are not the container's own, and must it go between? Pure
+ * Return: nothing
+ */
+void userns_plan_mounts(struct launch_plan_stages *s);
+
+/**
+ * userns_open() - Fill in user_map with what a namespace that is joined has, and check the process against it. After namespaces_open()
+ * @a: keeps
+ * @e: ERR_INVALID an ID has no mapping, the document has other mappings, or it is our own namespace; ERR_DENIED, ERR_SYSTEM
+ * Return: 0, or -1 with @e set
+ */
+int userns_open(struct launch_plan_stages *s, struct arena *a, struct err *e);
 
 /**
  * userns_check_process() - May this process be in there? Pure. After userns_plan() and process_plan_build()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """User namespaces: who is who inside and outside, and what root inside is not."""
+import contextlib
 import json
 import os
 import resource
@@ -129,6 +130,94 @@ def test_limits_score_users_and_hooks_of_a_user_namespace(rt):
     eq(rt.ids(), [])
 
 
+LINKS = {"network": "net", "mount": "mnt"}
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return f.read().split()
+
+
+@contextlib.contextmanager
+def holder(*types):
+    """A process in new namespaces. Yields {type: its path}."""
+    with subprocess.Popen(["unshare", "--kill-child", "--fork", *("--" + {"network": "net"}.get(t, t) for t in types), "sleep", "1000"], stdin=subprocess.DEVNULL) as p:
+        try:
+            pid = eventually("it is in there", lambda: children(p.pid))[0]
+            for name in ("uid_map", "gid_map") if "user" in types else ():
+                with open(f"/proc/{pid}/{name}", "w") as f:
+                    f.write(f"0 {FIRST} {COUNT}\n")
+            yield {t: f"/proc/{pid}/ns/{LINKS.get(t, t)}" for t in types}
+        finally:
+            p.kill()
+
+
+def joining(rt, paths, *fresh, ids=IDS):
+    """A bundle with these namespaces; /dev/mqueue shows the one of IPC."""
+    b = users_bundle(rt, ids=ids)
+    b.config["linux"]["namespaces"] = [{"type": t} for t in fresh] + [{"type": t, "path": p} for t, p in paths.items()]
+    b.config["mounts"].append({"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"]})
+    if "uts" not in fresh:
+        del b.config["hostname"]
+    return b.write("sh", "-c", "for n in " + " ".join(sorted({os.path.basename(p) for p in paths.values()})) + "; do readlink /proc/self/ns/$n; done > /tmp/ns; "
+                   "cat /proc/self/uid_map; id -u; ls /sys/class/net; test -d /dev/mqueue && touch /tmp/made; exec sleep 1000")
+
+
+def check_joined(rt, b, paths):
+    """It is where it is to be, and so is an exec; its files have the right owner."""
+    with open(b.dir + "/out", "w") as f:
+        rt.call("create", "--bundle", b.dir, "--pid-file", b.dir + "/pid", b.id, stdin=subprocess.PIPE, stdout=f)
+    rt.call("start", b.id)
+    eventually("it has made a file", lambda: os.path.exists(b.rootfs + "/tmp/made"))
+    with open(b.dir + "/out") as f, open(b.rootfs + "/tmp/ns") as g, open(b.dir + "/pid") as h:
+        said, names, pid = f.read().split(), g.read().split(), int(h.read())
+    eq(said[:4], ["0", str(FIRST), str(COUNT), "0"])
+    eq(names, [os.readlink(p) for p in sorted(paths.values(), key=os.path.basename)])
+    eq(os.stat(b.rootfs + "/tmp/made").st_uid, FIRST)
+    same = rt.call("exec", b.id, "sh", "-c", "for n in user net ipc uts pid; do readlink /proc/self/ns/$n; done; id -u; touch /tmp/by-exec", stdin=subprocess.PIPE).out.split()
+    eq(same, [os.readlink(f"/proc/{pid}/ns/{n}") for n in ("user", "net", "ipc", "uts", "pid")] + ["0"])
+    eq(os.stat(b.rootfs + "/tmp/by-exec").st_uid, FIRST)
+    rt.call("delete", "--force", b.id)
+    return said[4:]
+
+
+@each
+def test_a_user_namespace_joined_by_path(rt):
+    """With others that it owns, and alone. runc 1.1 wants the mappings repeated; no others may be."""
+    with holder("user", "network", "ipc", "uts") as paths:
+        eq(check_joined(rt, joining(rt, paths, "pid", "mount", "cgroup"), paths), ["lo"])
+        if not rt.is_kiln:
+            return
+        user = {"user": paths["user"]}
+        eq(check_joined(rt, joining(rt, user, "pid", "mount", "network", "ipc", "uts", ids=[]), user), ["lo"])
+        b = joining(rt, user, "mount", ids=[{**IDS[0], "hostID": FIRST + 1}])
+        has(rt.fails("create", "--bundle", b.dir, b.id), "linux.uidMappings, linux.gidMappings: user namespace")
+        b = joining(rt, user, "mount", ids=[])
+        b.config["process"]["user"]["uid"] = COUNT
+        b.write()
+        has(rt.fails("create", "--bundle", b.dir, b.id), "process.user.uid: 65536 has no mapping")
+    b = joining(rt, {"user": "/proc/self/ns/user"}, "mount", ids=[])
+    has(rt.fails("create", "--bundle", b.dir, b.id), "it is the caller's own")
+    eq(rt.ids(), [])
+
+
+@only_kiln
+def test_namespaces_joined_beside_a_user_namespace(rt):
+    """Their owner is the host, and what shows them is there all the same: sysfs, mqueue, procfs, for which crun binds the host's and runc fails."""
+    with holder("network", "ipc", "uts", "pid") as paths:
+        eq(check_joined(rt, joining(rt, paths, "user", "mount", "cgroup"), paths), ["lo"])
+        others = {t: paths[t] for t in ("network", "ipc")}
+        with holder("user", "uts") as more:
+            mixed = {**others, **more}
+            eq(check_joined(rt, joining(rt, mixed, "pid", "mount", "cgroup", ids=[]), mixed), ["lo"])
+    # those of the host that are not named at all
+    eq(check_joined(rt, joining(rt, {}, "user", "pid", "mount"), {}), sorted(os.listdir("/sys/class/net")))
+    # gone meanwhile: it is said, and nothing is left
+    b = joining(rt, {"ipc": paths["ipc"]}, "user", "mount")
+    has(rt.fails("create", "--bundle", b.dir, b.id), "join ipc namespace")
+    eq(rt.ids(), [])
+
+
 @only_kiln
 def test_mappings_that_mean_nothing_are_refused_before_anything_is_made(rt):
     def one(inside, outside, size):
@@ -142,8 +231,7 @@ def test_mappings_that_mean_nothing_are_refused_before_anything_is_made(rt):
                               ("gidMappings", [], "linux: gidMappings"),
                               ("uidMappings", [one(0, 1, -1)], "uidMappings[0].size"),
                               ("namespaces", [{"type": "mount"}], "linux.uidMappings: they need a user namespace"),
-                              ("namespaces", [{"type": "mount"}, {"type": "user", "path": "/proc/self/ns/user"}], "joining a user namespace by path is not supported"),
-                              ("namespaces", [{"type": "mount"}, {"type": "user"}, {"type": "ipc", "path": "/proc/self/ns/ipc"}], "joining a ipc namespace by path from a new user namespace")):
+                              ("namespaces", [{"type": "mount"}, {"type": "user", "path": "/proc/self/ns/ipc"}], "'/proc/self/ns/ipc' is a namespace of type ipc")):
         b = users_bundle(rt, "true")
         b.config["linux"][key] = value
         del b.config["hostname"]

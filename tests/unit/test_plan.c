@@ -136,7 +136,6 @@ START_TEST(mappings_of_a_user_namespace_are_checked)
 	check_refused(USERS("", "", USER, ""), ERR_INVALID, "linux: uidMappings: a user namespace needs");
 	check_refused(USERS(ONE(0, 1, 1), "", USER, ""), ERR_INVALID, "linux: gidMappings");
 	check_refused(USERS(ONE(0, 1, 1), ONE(0, 1, 1), "", ""), ERR_INVALID, "linux.uidMappings: they need");
-	check_refused(USERS(ONE(0, 1, 1), ONE(0, 1, 1), USER ",{\"type\":\"ipc\",\"path\":\"/x\"}", ""), ERR_UNSUPPORTED, "ipc namespace by path");
 	check_refused(USERS(ONE(0, 1, 1), ONE(0, 1, 1), USER, ",\"user\":{\"uid\":1,\"gid\":0}"), ERR_INVALID, "process.user.uid: 1 has no mapping");
 	check_refused(USERS(ONE(0, 1, 1), ONE(0, 1, 1), USER, ",\"user\":{\"uid\":0,\"gid\":0,\"additionalGids\":[7]}"), ERR_INVALID, "additionalGids: 7");
 }

@@ -52,7 +52,7 @@ static pid_t child_in_one(void)
 START_TEST(mappings_are_written_once_and_for_all)
 {
 	const struct oci_id_mapping uids = { .container_id = 0, .host_id = 1000, .n_ids = 1 }, gids = { .container_id = 0, .host_id = 2000, .n_ids = 3 };
-	struct launch_plan_stages s = { .user_map = { &uids, &gids, 1, 1 } }, none = { 0 };
+	struct launch_plan_stages s = { .has_users = true, .clone_flags = CLONE_NEWUSER, .user_map = { &uids, &gids, 1, 1 } }, none = { 0 };
 	struct err e = { 0 };
 	pid_t pid = geteuid() == 0 ? child_in_one() : -1;
 
