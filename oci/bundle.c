@@ -270,6 +270,7 @@ int bundle_exec(const struct bundle_exec_input *in, struct arena *a, struct exec
 	s->data_root = arena_strdup(a, in->data_root);
 	s->socket_path = arena_strdup(a, in->socket_path);
 	s->timeout_ms = in->timeout_ms;
+	s->has_own_pids = options_share(o->host, OPTIONS_PID, NULL) == SHARE_NONE;
 	s->stdio = make_exec_stdio(in, a);
 	if (bundle_seccomp(o->host, in->host, a, &s->seccomp_profile, e) < 0 ||
 	    make_exec_process(in, a, &s->process, e) < 0)

@@ -55,5 +55,6 @@ static const struct jfield exec_fields[] = {
 	J_STRING(struct exec_spec, data_root, "dataRoot", R),
 	J_STRING(struct exec_spec, socket_path, "socketPath", R),
 	J_U64(struct exec_spec, timeout_ms, "timeoutMs", O),
+	J_BOOLEAN(struct exec_spec, has_own_pids, "hasOwnPids", O),
 };
 const struct jschema exec_spec_schema = J_SCHEMA(struct exec_spec, "oci/launch.h", exec_fields);

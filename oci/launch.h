@@ -66,6 +66,7 @@ struct exec_spec {
 	char *data_root;
 	char *socket_path;
 	uint64_t timeout_ms;             /* SIGKILL after this long; 0: never */
+	bool has_own_pids;               /* the container shares its process IDs with nobody above it */
 	const struct oci_seccomp *seccomp;   /* not in the document: the command line's filter, when seccomp_profile is NULL */
 	const struct oci_linux *lin;         /* the same: what else of it every process of the container has */
 	const char *filters_dir;             /* the same as in a launch */

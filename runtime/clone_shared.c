@@ -2,11 +2,14 @@
 #include "runtime/clone_shared.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/own.h"
 
 #define STACK_BYTES (1024 * 1024) /* only what is touched costs anything; copies of directories go deepest (stage_copy.c) */
 #define GUARD_BYTES (64 * 1024)   /* more than any frame */
@@ -35,9 +38,22 @@ pid_t clone_shared(struct clone_args *args, void (*fn)(void *), void *ctx)
 
 #else
 
+/* With 1 a change of user makes a process dumpable: any process of that user could look into it, and into its parent. */
+static bool keeps_secrets(void)
+{
+	char value = '1';
+	AUTO_CLOSE int fd = open("/proc/sys/fs/suid_dumpable", O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, &value, 1) == 1 && value != '1';
+}
+
 bool clone_shared_works(void)
 {
-	return true;
+	static int works = -1;
+
+	if (works < 0)
+		works = keeps_secrets();
+	return works;
 }
 
 /* Return: as the kernel has it, in the parent only */

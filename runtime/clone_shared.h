@@ -9,7 +9,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* clone_shared_works() - Where it does not, a plain clone3 does the same, only slower. Return: whether it is there */
+/**
+ * clone_shared_works() - Where it does not, a plain clone3 does the same, only slower
+ *
+ * Not on other processors, under AddressSanitizer, and while fs.suid_dumpable is 1: asked once, and children inherit the answer.
+ * Return: whether it is there
+ */
 bool clone_shared_works(void);
 
 /**

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/own.h"
 #include "oci/launch.h"
+#include "runtime/clone_shared.h"
 #include "runtime/launch_parts.h"
 #include "runtime/plan_parts.h"
 #include "runtime/seccomp.h"
@@ -130,6 +131,7 @@ int join_plan_build(const struct exec_spec *spec, int init_pidfd,
 		return -1;
 	plan->cgroup_path = spec->cgroup_path;
 	plan->stages.ns_flags = JOIN_NAMESPACES | some_namespaces(spec->lin);
+	plan->has_own_pids = spec->has_own_pids;
 	if (join_groups(plan, NULL, 0, e) < 0)
 		return -1;
 	*ret = plan;
@@ -149,9 +151,29 @@ void join_plan_done(struct join_plan *plan)
 		cgroup_close(TAKE_PTR(plan->cgroup));
 }
 
-static pid_t clone_intermediate(struct join_plan *plan, int ours, int theirs, pid_t *slot)
+struct birth { struct join_plan *plan; int ours, theirs; pid_t *slot; };
+
+static void be_intermediate(void *ctx)
 {
-	int dir_fd = cgroup_dir_fd(plan->cgroup);
+	const struct birth *b = ctx;
+
+	close(b->ours);
+	stage_join(&b->plan->stages, b->theirs, b->slot);
+}
+
+/*
+ * The intermediate may use our memory, which the program that it clones has a copy of, when nobody in the container can see
+ * it: when they have process IDs of their own. What shares memory can enter neither user nor time namespaces, and we cannot
+ * hand descriptors over meanwhile.
+ */
+static bool shares_memory(const struct join_plan *plan)
+{
+	return plan->has_own_pids && clone_shared_works() && (plan->stages.ns_flags & (CLONE_NEWUSER | CLONE_NEWTIME)) == 0;
+}
+
+static pid_t clone_intermediate(struct birth *b)
+{
+	int dir_fd = cgroup_dir_fd(b->plan->cgroup);
 	struct clone_args args = { .exit_signal = SIGCHLD };
 	long pid;
 
@@ -159,11 +181,11 @@ static pid_t clone_intermediate(struct join_plan *plan, int ours, int theirs, pi
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (unsigned)dir_fd;
 	}
+	if (shares_memory(b->plan))
+		return clone_shared(&args, be_intermediate, b);
 	pid = syscall(SYS_clone3, &args, sizeof(args));
-	if (pid == 0) {
-		close(ours);
-		stage_join(&plan->stages, theirs, slot);
-	}
+	if (pid == 0)
+		be_intermediate(b);
 	return (pid_t)pid;
 }
 
@@ -222,15 +244,16 @@ static int join_by_slot(struct join_plan *plan, pid_t *slot, struct launched *re
 {
 	struct launched l = LAUNCHED_EMPTY;
 	AUTO_CLOSE int ours = -1, theirs = -1;
+	struct birth birth = { .plan = plan, .slot = slot };
 	int pair[2];
 	pid_t between;
 
 	if (launch_sockets(pair, e) < 0)
 		return launch_fail(f, STAGE_NONE, 125);
-	ours = pair[0];
-	theirs = pair[1];
+	birth.ours = ours = pair[0];
+	birth.theirs = theirs = pair[1];
 	*slot = 0;
-	between = clone_intermediate(plan, ours, theirs, slot);
+	between = clone_intermediate(&birth);
 	if (between < 0) {
 		err_sys(e, "clone a process that joins the container");
 		return launch_fail(f, STAGE_NONE, 125);

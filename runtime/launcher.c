@@ -40,6 +40,7 @@
 #include "base/str.h"
 #include "oci/launch.h"
 #include "runtime/cgroup.h"
+#include "runtime/clone_shared.h"
 #include "runtime/launcher_parts.h"
 #include "runtime/launcher_root.h"
 #include "runtime/launcher_sweep.h"
@@ -157,6 +158,7 @@ static void warm_up(const struct launcher *l)
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
 	load_once(l);
+	clone_shared_works();
 	malloc_trim(0);
 }
 

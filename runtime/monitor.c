@@ -282,6 +282,7 @@ static int run_join(struct start *s, const struct launch_stdio_fds *stdio, struc
 
 	if (rc == 0)
 		rc = join(plan, &s->args->page->marks, ret, &s->failure, e);
+	prctl(PR_SET_DUMPABLE, 0);   /* as in run_launch() */
 	join_plan_done(plan);
 	if (rc < 0)
 		blame_the_end(s, e);

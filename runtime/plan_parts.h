@@ -26,6 +26,7 @@ struct launch_plan {
 struct join_plan {
 	struct join_plan_stages stages;
 	struct listener_taker listener;
+	bool has_own_pids;            /* see struct exec_spec */
 	const char *cgroup_path;
 	struct cgroup_handle *cgroup; /* owned */
 };
