@@ -12,10 +12,10 @@
 #define NO_SUCH_LIMIT "current kernels have no such limit"
 
 const struct spec_note spec_notes[] = {
-	{ "linux.mountLabel", "file systems are not labelled", "\"mountLabel\":\"system_u:object_r:x:s0\"" },
-	{ "linux.intelRdt", "Intel's Resource Director is not programmed", "\"intelRdt\":{\"closID\":\"x\"}" },
-	{ "linux.resources.memory.kernel", NO_SUCH_LIMIT, "\"resources\":{\"memory\":{\"kernel\":1}}" },
-	{ "linux.resources.memory.kernelTCP", NO_SUCH_LIMIT, "\"resources\":{\"memory\":{\"kernelTCP\":1}}" },
+	{ "linux.mountLabel", "file systems are not labelled: where SELinux is on it is refused, where it is not on there is a warning", NULL },
+	{ "linux.intelRdt", "resctrl is not programmed: it takes a processor with it to try that, and what has not been tried is not here", "\"intelRdt\":{\"closID\":\"x\"}" },
+	{ "linux.resources.memory.kernel", NO_SUCH_LIMIT ", which a warning says", NULL },
+	{ "linux.resources.memory.kernelTCP", NO_SUCH_LIMIT ", which a warning says", NULL },
 	{ "linux.resources.memory.useHierarchy", "it is always so on current kernels", NULL },
 	{ "linux.resources.blockIO.leafWeight", NO_SUCH_LIMIT, WITH_LEAVES "\"leafWeight\":10}}" },
 	{ "linux.resources.blockIO.weightDevice[].leafWeight", NO_SUCH_LIMIT,

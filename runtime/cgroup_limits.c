@@ -47,9 +47,6 @@ static bool is_given(const struct opt_i64 *limit)
 
 static int memory_refuse(const struct oci_memory *m, bool is_v2, struct err *e)
 {
-	if (is_given(&m->kernel_bytes) || is_given(&m->kernel_tcp_bytes))
-		return err_set(e, ERR_UNSUPPORTED,
-			       "memory.kernel and memory.kernelTCP: current kernels have no such limit");
 	if (is_v2 && m->swappiness.set)
 		return err_set(e, ERR_UNSUPPORTED,
 			       "memory.swappiness: cgroup v2 has no such setting");

@@ -193,6 +193,13 @@ static bool has_user_namespace(const struct oci_linux *lin)
 	return false;
 }
 
+int plan_check_label(const char *mount_label, bool has_selinux, struct err *e)
+{
+	if (str_is_empty(mount_label) || !has_selinux)
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED, "linux.mountLabel is not supported: SELinux is on in this machine's kernel, and Kiln labels no file systems");
+}
+
 static int refuse(const struct launch_spec *spec, struct err *e)
 {
 	const struct oci_config *c = spec->config;
@@ -206,8 +213,8 @@ static int refuse(const struct launch_spec *spec, struct err *e)
 	/* Its overlay would be looked for by the container's root, who may not enter our directories */
 	if (spec->data_root != NULL && (l->n_uid_mappings != 0 || l->n_gid_mappings != 0 || has_user_namespace(l)))
 		return err_set(e, ERR_UNSUPPORTED, "linux.namespaces: a user namespace, linux.uidMappings and linux.gidMappings are not supported");
-	if (!str_is_empty(l->mount_label))
-		return err_set(e, ERR_UNSUPPORTED, "linux.mountLabel is not supported");
+	if (plan_check_label(l->mount_label, access("/sys/fs/selinux/enforce", F_OK) == 0, e) < 0)
+		return -1;
 	if (is_given(&l->intel_rdt))
 		return err_set(e, ERR_UNSUPPORTED, "linux.intelRdt is not supported");
 	if (spec->data_root != NULL && l->n_net_devices != 0)

@@ -61,6 +61,7 @@ struct launch_extras {
 	unsigned n_preserve;     /* descriptors from 3 on that the program gets, too */
 	bool no_pivot;           /* move the root and chroot, as an initramfs needs it */
 	bool no_new_keyring;     /* the session keyring of the caller */
+	bool keeps_groups;       /* the supplementary groups of the caller */
 	bool asks_hooks;         /* launch_watch.hooks is called */
 	const struct hook_plan *hooks, *start_hooks; /* of the container, before the pivot and before the program; NULL: none */
 	struct listener_taker listener;

@@ -56,6 +56,14 @@ struct process_source {
 int process_plan_build(const struct process_source *src, struct arena *arena,
 		       struct process_plan *ret, struct err *e);
 
+/**
+ * plan_check_label() - Can the file systems of a container be as it wants them labelled?
+ * @mount_label: NULL: as they come
+ * @e: ERR_UNSUPPORTED SELinux is on, where a file system without its label would be one that the container has not asked for
+ * Return: 0, or -1 with @e set
+ */
+int plan_check_label(const char *mount_label, bool has_selinux, struct err *e);
+
 /* The part of launch_plan_extend() that a join can have, too. Return: nothing */
 void process_plan_extend(struct process_plan *p, const struct launch_extras *extras);
 

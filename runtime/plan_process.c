@@ -261,6 +261,7 @@ void process_plan_extend(struct process_plan *p, const struct launch_extras *ext
 	p->wait.report_fd = extras->report_fd;
 	p->n_preserve = extras->n_preserve;
 	p->keeps_keyring = extras->no_new_keyring;
+	p->identity.keeps_groups = extras->keeps_groups;
 	if (extras->start_hooks != NULL)
 		p->start_hooks = *extras->start_hooks;
 }

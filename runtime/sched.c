@@ -205,3 +205,10 @@ int sched_plan(const struct oci_process *p, const struct oci_linux *lin, bool is
 		return err_wrap(e, "linux.memoryPolicy");
 	return 0;
 }
+
+const char *sched_memory_word(bool is_flag, size_t i)
+{
+	const struct word *words = is_flag ? memory_flags : memory_modes;
+
+	return i < (is_flag ? ARRAY_SIZE(memory_flags) : ARRAY_SIZE(memory_modes)) ? words[i].name : NULL;
+}

@@ -33,3 +33,9 @@ int sched_plan(const struct oci_process *p, const struct oci_linux *lin, bool is
  * Return: 0, or -1 with @e set
  */
 int sched_bits(const char *text, size_t n_max, struct arena *a, struct stage_bits *ret, struct err *e);
+
+/**
+ * sched_memory_word() - The @i-th mode, or flag, of a memory policy
+ * Return: a static string, NULL behind the last
+ */
+const char *sched_memory_word(bool is_flag, size_t i);

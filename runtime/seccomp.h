@@ -68,6 +68,13 @@ enum seccomp_way { SECCOMP_WAY_SENDMSG, SECCOMP_WAY_WRITE }; /* WRITE: by its nu
 int seccomp_listener_way(const struct sock_fprog *filter, enum seccomp_way *ret, struct err *e);
 
 /**
+ * seccomp_check_names() - Are all its system calls known to libseccomp? Else a rule is about fewer than it names
+ * @e: ERR_INVALID with the path to the first that is not
+ * Return: 0, or -1 with @e set
+ */
+int seccomp_check_names(const struct oci_seccomp *s, struct err *e);
+
+/**
  * seccomp_flags() - The flags of a configuration as the loading call takes them
  * @s: NULL: none
  * @e: as seccomp_wants_listener(); ERR_UNSUPPORTED with the path to the value

@@ -230,6 +230,16 @@ static int add_rule(scmp_filter_ctx ctx, const struct oci_seccomp_rule *r, uint3
 	return 0;
 }
 
+int seccomp_check_names(const struct oci_seccomp *s, struct err *e)
+{
+	for (size_t i = 0; i < s->n_syscalls; i++)
+		for (size_t k = 0; k < s->syscalls[i].names.n; k++)
+			if (seccomp_syscall_resolve_name(s->syscalls[i].names.v[k]) == __NR_SCMP_ERROR)
+				return err_set(e, ERR_INVALID, "linux.seccomp.syscalls[%zu].names[%zu]: libseccomp knows no '%.64s'", i, k,
+					       s->syscalls[i].names.v[k]);
+	return 0;
+}
+
 static int add_arches(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t arches[ARCHES_MAX],
 		      size_t *ret_n, struct err *e)
 {

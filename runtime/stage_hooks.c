@@ -99,16 +99,22 @@ static int stage_hook_state(const struct hook_plan *plan, pid_t pid)
 
 /* --- the process ----------------------------------------------------------------------------------------------- */
 
-static _Noreturn void stage_hook_child(const struct hook_op *op, const char *cwd, int state_fd, int out_fd)
+/* Return: what is to be descriptor 1 or 2, or -1 */
+static int stage_hook_output(const char *file, int out_fd)
+{
+	return file == NULL ? out_fd : open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, 0600);
+}
+
+static _Noreturn void stage_hook_child(const struct hook_plan *plan, const struct hook_op *op, int state_fd, int out_fd)
 {
 	sigset_t none;
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(022);
-	if (cwd != NULL && chdir(cwd) < 0)
+	if (plan->cwd != NULL && chdir(plan->cwd) < 0)
 		_exit(127);
-	if (dup2(state_fd, 0) < 0 || dup2(out_fd, 1) < 0 || dup2(out_fd, 2) < 0)
+	if (dup2(state_fd, 0) < 0 || dup2(stage_hook_output(plan->files[0], out_fd), 1) < 0 || dup2(stage_hook_output(plan->files[1], out_fd), 2) < 0)
 		_exit(127);
 	close_range(3, ~0U, 0);
 	execve(op->path, op->argv, op->envp);
@@ -171,7 +177,7 @@ static int stage_hook_reap(pid_t pid)
 	return status;
 }
 
-static int stage_hook_fork(const struct hook_op *op, const char *cwd, int state_fd, const int out[2], struct stage_hook_end *end)
+static int stage_hook_fork(const struct hook_plan *plan, const struct hook_op *op, int state_fd, const int out[2], struct stage_hook_end *end)
 {
 	int pidfd = -1;
 	pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(SIGCHLD | CLONE_PIDFD), NULL, &pidfd, NULL, 0ul);
@@ -181,7 +187,7 @@ static int stage_hook_fork(const struct hook_op *op, const char *cwd, int state_
 		return -1;
 	}
 	if (pid == 0)
-		stage_hook_child(op, cwd, state_fd, out[1]);
+		stage_hook_child(plan, op, state_fd, out[1]);
 	stage_close(out[1]);
 	stage_hook_follow(op, pidfd, out[0], end);
 	if (end->is_late)
@@ -203,7 +209,7 @@ int stage_run_hook(const struct hook_plan *plan, const struct hook_op *op, pid_t
 		return -1;
 	state_fd = stage_hook_state(plan, pid);
 	if (state_fd >= 0 && pipe2(out, O_CLOEXEC) == 0 && fcntl(out[0], F_SETFL, O_NONBLOCK) == 0)
-		done = stage_hook_fork(op, plan->cwd, state_fd, out, end);
+		done = stage_hook_fork(plan, op, state_fd, out, end);
 	else if (out[1] >= 0)
 		stage_close(out[1]);
 	stage_close(out[0]);

@@ -144,7 +144,7 @@ void stage_chdir(struct stage_ctx *c, const struct process_plan *p)
 }
 
 /*
- * STAGE_IDS. Must: set the groups always, also to nothing but the primary one (CVE-2022-2989); keep the
+ * STAGE_IDS. Must: set the groups always, also to nothing but the primary one (CVE-2022-2989), unless the caller's are asked for; keep the
  * capabilities over the change of user, STAGE_CAPS decides about them.
  * Must not: leave a saved id behind.
  */
@@ -154,7 +154,7 @@ void stage_ids(struct stage_ctx *c, const struct process_plan *p)
 
 	stage_enter(c, STAGE_IDS);
 	umask(p->umask);
-	if (syscall(SYS_setgroups, id->n_groups, id->groups) < 0)
+	if (!id->keeps_groups && syscall(SYS_setgroups, id->n_groups, id->groups) < 0)
 		stage_die(c, "set the supplementary groups", NULL);
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0)
 		stage_die(c, "keep capabilities", NULL);

@@ -130,6 +130,7 @@ struct hook_plan {
 	const char *state; /* JSON, up to the number of the process, which is its last */
 	size_t n_state;
 	const char *cwd; /* NULL: where we are */
+	const char *files[2]; /* what they write as 1 and 2 is appended to; NULL: kept for messages */
 };
 
 /* --- the process -------------------------------------------------------------------------------------------- */
@@ -143,6 +144,7 @@ struct stage_identity {
 	uint32_t uid, gid;
 	uint32_t *groups; /* room for IDENTITY_GROUPS_MAX */
 	size_t n_groups;  /* first the ones of the document */
+	bool keeps_groups; /* those of the caller stay instead */
 	char *const *extra; /* names or numbers of more groups, looked up in the root */
 	size_t n_extra;
 	char *home;       /* "HOME=" and room for IDENTITY_HOME_MAX; NULL: env has HOME */

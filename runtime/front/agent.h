@@ -24,7 +24,6 @@ struct agent {
 	pid_t container;      /* its process; 0: the one that the message is about */
 };
 #define AGENT_EMPTY { .sock = -1 }
-#define AUTO_AGENT __attribute__((cleanup(agent_done)))
 
 /**
  * agent_connect() - Connect to it, if the configuration leaves calls to one; before anything is made

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "base/path.h"
 #include "base/scopename.h"
@@ -100,6 +101,17 @@ int bundle_config_spec(struct oci_config *config, const char *bundle, const char
 		return -1;
 	*ret = spec;
 	return 0;
+}
+
+void bundle_config_warn(const struct oci_config *config)
+{
+	const struct oci_linux *lin = config->linux_;
+	const struct oci_memory *m = lin != NULL && lin->resources != NULL ? lin->resources->memory : NULL;
+
+	if (lin != NULL && !str_is_empty(lin->mount_label))
+		log_warn("linux.mountLabel: SELinux is not on in this machine's kernel: it has no effect");
+	if (m != NULL && ((m->kernel_bytes.set && m->kernel_bytes.v != 0) || (m->kernel_tcp_bytes.set && m->kernel_tcp_bytes.v != 0)))
+		log_warn("linux.resources.memory.kernel, kernelTCP: current kernels have no such limit: they have no effect");
 }
 
 bool bundle_config_owns_pids(const struct oci_config *config)

@@ -48,6 +48,12 @@ int bundle_file_read(int dirfd, const char *file, struct arena *a, struct bundle
 int bundle_config_parse(const struct bundle_text *text, struct arena *a, struct oci_config **ret, struct err *e);
 
 /**
+ * bundle_config_warn() - Log what has no effect here, though it is asked for
+ * Return: nothing
+ */
+void bundle_config_warn(const struct oci_config *config);
+
+/**
  * bundle_config_spec() - As a launch document: no layers, sources anywhere, user as numbers
  * @bundle: absolute
  * @ret:    in @a; borrows all arguments

@@ -10,6 +10,7 @@
 #include "runtime/front/agent.h"
 #include "runtime/front/attend.h"
 #include "runtime/front/bundle_config.h"
+#include "runtime/front/crun_annotations.h"
 #include "runtime/front/exec_process.h"
 #include "runtime/front/front.h"
 #include "runtime/front/handover.h"
@@ -67,36 +68,51 @@ static int check_terminal(const struct exec_options *o, const struct oci_process
 	return 0;
 }
 
-/* The container's own configuration, and in it what is executed. */
-static int make_spec(const struct front_call *c, const struct instance *i, struct exec_spec *spec, struct agent *agent, struct err *e)
+/* What is executed, and what comes with that. */
+struct executed {
+	struct exec_spec spec;
+	struct agent agent;
+	struct crun_annotations more;
+};
+
+static void executed_done(struct executed *x)
 {
+	agent_done(&x->agent);
+}
+
+/* The container's own configuration, and in it what is executed. */
+static int make_spec(const struct front_call *c, const struct instance *i, struct executed *x, struct err *e)
+{
+	struct exec_spec *spec = &x->spec;
 	struct str_list args = { c->args.v + 1, c->args.n - 1 };
 	struct bundle_text text;
 	struct oci_config *config;
 
 	if (bundle_config_read(i->dir_fd, ".", c->a, &text, e) < 0 || bundle_config_parse(&text, c->a, &config, e) < 0 ||
-	    exec_process(c->o, &args, config, c->a, &spec->process, e) < 0 || check_terminal(c->o, spec->process, e) < 0)
+	    exec_process(c->o, &args, config, c->a, &spec->process, e) < 0 || check_terminal(c->o, spec->process, e) < 0 ||
+	    crun_annotations_read(config, &x->more, e) < 0 || crun_annotations_seccomp(config, e) < 0)
 		return -1;
 	spec->filters_dir = instance_filters_dir(c->root, c->a);
 	spec->lin = config->linux_;
 	spec->seccomp = config->linux_ != NULL ? config->linux_->seccomp : NULL;
-	agent->record = i->record;
-	agent->status = instance_status_name(INSTANCE_RUNNING);
-	agent->container = (pid_t)i->record->pid;
-	return agent_connect(config, agent, e);
+	x->agent.record = i->record;
+	x->agent.status = instance_status_name(INSTANCE_RUNNING);
+	x->agent.container = (pid_t)i->record->pid;
+	return agent_connect(config, &x->agent, e);
 }
 
-static int start(const struct front_call *c, const struct exec_spec *spec, struct agent *agent, int pidfd, struct launched *ret, struct err *e)
+static int start(const struct front_call *c, struct executed *x, int pidfd, struct launched *ret, struct err *e)
 {
 	static const struct launch_stdio_fds stdio = { 0, 1, 2 };
 	const struct exec_options *o = c->o;
-	struct launch_extras extras = { .start_fd = -1, .report_fd = -1, .n_preserve = c->n_preserve, .listener = agent_taker(agent) };
+	struct launch_extras extras = { .start_fd = -1, .report_fd = -1, .n_preserve = c->n_preserve, .keeps_groups = x->more.keeps_groups,
+					.listener = agent_taker(&x->agent) };
 	struct join_plan *plan = NULL;
 	struct cgroup_below *below;
 	int done;
 
 	if (exec_cgroups(&o->cgroups, c->a, &below, &extras.n_below, e) < 0 ||
-	    join_plan_build(spec, pidfd, &stdio, c->a, &plan, e) < 0)
+	    join_plan_build(&x->spec, pidfd, &stdio, c->a, &plan, e) < 0)
 		return -1;
 	extras.below = below;
 	done = join_plan_extend(plan, &extras, e);
@@ -122,15 +138,14 @@ static int exec_in(const struct front_call *c, const struct instance *i, int pid
 {
 	const struct exec_options *o = c->o;
 	AUTO_CLOSE int console_sock = -1, pidfd_sock = -1;
-	AUTO_AGENT struct agent agent = AGENT_EMPTY;
-	struct exec_spec spec = { .cgroup_path = i->record->cgroup_path };
+	AUTO(executed_done) struct executed x = { .spec.cgroup_path = i->record->cgroup_path, .agent = AGENT_EMPTY };
 
 	/* One that says where it goes means below the container's own group */
 	if (o->cgroups.n == 0)
-		spec.cgroup_path = (char *)cgroup_leaf(i->record->cgroup_path, (pid_t)i->record->pid, c->a);
+		x.spec.cgroup_path = (char *)cgroup_leaf(i->record->cgroup_path, (pid_t)i->record->pid, c->a);
 
-	if (make_spec(c, i, &spec, &agent, e) < 0 || handover_connect(o->console_socket, "console socket", &console_sock, e) < 0 ||
-	    handover_connect(o->pidfd_socket, "pidfd socket", &pidfd_sock, e) < 0 || start(c, &spec, &agent, pidfd, ret, e) < 0)
+	if (make_spec(c, i, &x, e) < 0 || handover_connect(o->console_socket, "console socket", &console_sock, e) < 0 ||
+	    handover_connect(o->pidfd_socket, "pidfd socket", &pidfd_sock, e) < 0 || start(c, &x, pidfd, ret, e) < 0)
 		return -1;
 	if (hand_over(o, console_sock, pidfd_sock, ret, e) == 0)
 		return 0;

@@ -8,10 +8,12 @@
 #include "base/own.h"
 #include "oci/runtime_config.h"
 #include "runtime/caps.h"
+#include "runtime/front/crun_annotations.h"
 #include "runtime/front/front.h"
 #include "runtime/front/hooks.h"
 #include "runtime/mounts.h"
 #include "runtime/namespaces.h"
+#include "runtime/sched.h"
 #include "runtime/seccomp.h"
 
 #define OCI_VERSION_MIN "1.0.0"
@@ -97,6 +99,16 @@ static void add_cgroup(struct jw *w)
 	jw_obj_end(w);
 }
 
+static void add_memory_words(struct jw *w, const char *key, bool is_flag)
+{
+	const char *word;
+
+	jw_arr(w, key);
+	for (size_t i = 0; (word = sched_memory_word(is_flag, i)) != NULL; i++)
+		jw_str(w, NULL, word);
+	jw_arr_end(w);
+}
+
 static void add_linux(struct jw *w)
 {
 	jw_obj(w, "linux");
@@ -107,6 +119,10 @@ static void add_linux(struct jw *w)
 	add_enabled(w, "apparmor", true);
 	add_enabled(w, "selinux", true);
 	add_enabled(w, "intelRdt", false);
+	jw_obj(w, "memoryPolicy");
+	add_memory_words(w, "modes", false);
+	add_memory_words(w, "flags", true);
+	jw_obj_end(w);
 	jw_obj(w, "mountExtensions");
 	add_enabled(w, "idmap", true);
 	jw_obj_end(w);
@@ -123,6 +139,18 @@ static void add_annotations(struct jw *w)
 	jw_str(w, "io.github.seccomp.libseccomp.version", seccomp);
 	jw_str(w, "org.opencontainers.runc.checkpoint.enabled", "false");
 	jw_obj_end(w);
+}
+
+/* With which a configuration does what is the caller's to decide. */
+static void add_unsafe(struct jw *w)
+{
+	const char *name;
+
+	jw_arr(w, "potentiallyUnsafeConfigAnnotations");
+	jw_str(w, NULL, "org.systemd.property.");
+	for (size_t i = 0; (name = crun_annotations_name(i)) != NULL; i++)
+		jw_str(w, NULL, name);
+	jw_arr_end(w);
 }
 
 static int features(const struct front_call *c, int *ret_status, struct err *e)
@@ -142,6 +170,7 @@ static int features(const struct front_call *c, int *ret_status, struct err *e)
 	add_mount_options(&w, c->a);
 	add_linux(&w);
 	add_annotations(&w);
+	add_unsafe(&w);
 	jw_obj_end(&w);
 	jsontext_indent(&text, (struct jsontext){ json.data, json.len }, "", "  ");
 	puts(strbuf_cstr(&text));

@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "oci/runtime_config.h"
 #include "runtime/front/bundle_config.h"
+#include "runtime/front/crun_annotations.h"
 #include "runtime/front/instance.h"
 
 #define TIMEOUT_MAX_SEC (1 << 20)
@@ -102,6 +103,7 @@ void hooks_plan(const struct oci_config *config, const struct instance_record *r
 {
 	const struct oci_hook *v = NULL;
 	size_t n = list_of(config, kind, &v);
+	struct crun_annotations more = { 0 };
 	struct hook_op *ops;
 
 	*ret = (struct hook_plan){ .what = kinds[kind].name, .n = n };
@@ -116,6 +118,11 @@ void hooks_plan(const struct oci_config *config, const struct instance_record *r
 	/* The bundle, as runc and crun have it; of the container's own the program's directory */
 	ret->cwd = kind == HOOK_START_CONTAINER ? NULL : rec->bundle;
 	plan_state(rec, kind, a, ret);
+	/* Below that root such a path would be another file */
+	if (kind == HOOK_START_CONTAINER || crun_annotations_read(config, &more, ERR_IGNORED) < 0)
+		return;
+	ret->files[0] = more.hooks_stdout;
+	ret->files[1] = more.hooks_stderr;
 }
 
 /* --- running ------------------------------------------------------------------------------------------------------- */

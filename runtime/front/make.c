@@ -17,6 +17,7 @@
 #include "runtime/cgroup_limits.h"
 #include "runtime/front/agent.h"
 #include "runtime/front/bundle_config.h"
+#include "runtime/front/crun_annotations.h"
 #include "runtime/front/handover.h"
 #include "runtime/front/hooks.h"
 #include "runtime/front/unit.h"
@@ -49,7 +50,8 @@ struct making {
 	struct unit_props *unit; /* NULL: the control group is not systemd's */
 	struct unit_holder holder; /* owned */
 	bool has_room; /* one process more may be in the group: the holder */
-	int console_sock, pidfd_sock; /* owned; -1 */
+	struct crun_annotations more;
+	int console_sock, pidfd_sock, pidfd_receiver; /* owned; -1 */
 	struct agent agent;
 	int start_fd, report_fd;      /* owned; -1 */
 };
@@ -58,6 +60,7 @@ static void making_done(struct making *k)
 {
 	close_fd(&k->console_sock);
 	close_fd(&k->pidfd_sock);
+	close_fd(&k->pidfd_receiver);
 	agent_done(&k->agent);
 	close_fd(&k->start_fd);
 	close_fd(&k->report_fd);
@@ -100,8 +103,10 @@ static int read_bundle(struct making *k, struct err *e)
 	k->bundle = arena_strdup(c->a, dir);
 	if (bundle_config_read(AT_FDCWD, k->bundle, c->a, &k->text, e) < 0 ||
 	    bundle_config_parse(&k->text, c->a, &k->m->config, e) < 0 || check_terminal(k->r, k->m->config, e) < 0 ||
-	    hooks_check(k->m->config, &k->has_hooks, e) < 0)
+	    hooks_check(k->m->config, &k->has_hooks, e) < 0 || crun_annotations_read(k->m->config, &k->more, e) < 0 ||
+	    crun_annotations_seccomp(k->m->config, e) < 0)
 		return -1;
+	bundle_config_warn(k->m->config);
 	if (c->n_listen != 0 && k->m->config->process != NULL)
 		add_listen_env(k->m->config->process, c->n_listen, c->a);
 	return bundle_config_spec(k->m->config, k->bundle, c->args.v[0], c->globals->systemd_cgroup, c->a, &k->spec, e);
@@ -120,7 +125,8 @@ static int connect_caller(struct making *k, struct err *e)
 {
 	if (handover_connect(k->r->o->console_socket, "console socket", &k->console_sock, e) < 0)
 		return -1;
-	if (handover_connect(k->r->o->pidfd_socket, "pidfd socket", &k->pidfd_sock, e) < 0)
+	if (handover_connect(k->r->o->pidfd_socket, "pidfd socket", &k->pidfd_sock, e) < 0 ||
+	    handover_connect(k->more.pidfd_receiver, "pidfd receiver", &k->pidfd_receiver, e) < 0)
 		return -1;
 	return agent_connect(k->m->config, &k->agent, e);
 }
@@ -249,6 +255,7 @@ static int build_and_launch(struct making *k, struct err *e)
 		.n_preserve = c->n_listen + c->n_preserve,
 		.no_pivot = k->r->o->no_pivot,
 		.no_new_keyring = k->r->o->no_new_keyring,
+		.keeps_groups = k->more.keeps_groups,
 		.listener = agent_taker(&k->agent),
 	};
 	struct launch_watch watch = { .cloned = write_down_process, .hooks = run_hooks, .ctx = k };
@@ -281,7 +288,7 @@ static int hand_over(struct making *k, struct err *e)
 			return -1;
 		close_fd(&l->pty_fd);
 	}
-	if (handover_pidfd(k->pidfd_sock, l->pidfd, "standard", e) < 0)
+	if (handover_pidfd(k->pidfd_sock, l->pidfd, "standard", e) < 0 || handover_pidfd(k->pidfd_receiver, l->pidfd, "standard", e) < 0)
 		return -1;
 	return handover_pid(k->r->o->pid_file, l->pid, e);
 }
@@ -304,7 +311,7 @@ int make_container(const struct make_request *r, struct made *ret, struct err *e
 {
 	struct made m = MADE_EMPTY;
 	__attribute__((cleanup(making_done))) struct making k = {
-		.r = r, .m = &m, .console_sock = -1, .pidfd_sock = -1, .start_fd = -1, .report_fd = -1,
+		.r = r, .m = &m, .console_sock = -1, .pidfd_sock = -1, .pidfd_receiver = -1, .start_fd = -1, .report_fd = -1,
 		.agent = AGENT_EMPTY,
 		.holder = UNIT_HOLDER_EMPTY,
 	};

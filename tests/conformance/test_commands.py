@@ -163,6 +163,8 @@ def test_features(rt):
     eq((linux["cgroup"]["v1"], linux["cgroup"]["v2"], linux["seccomp"]["enabled"], linux["apparmor"]["enabled"]), 4 * (True,))
     eq({"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_TRACE", "SCMP_ACT_NOTIFY"} <= set(linux["seccomp"]["actions"]), True)
     if rt.is_kiln:
+        eq("run.oci.seccomp.receiver" in f["potentiallyUnsafeConfigAnnotations"], True)
+        eq(("MPOL_BIND" in linux["memoryPolicy"]["modes"], "MPOL_F_STATIC_NODES" in linux["memoryPolicy"]["flags"]), (True, True))
         eq((linux["netDevices"]["enabled"], linux["intelRdt"]["enabled"]), (True, False))
     eq(len(linux["seccomp"]["operators"]), 7)
     eq({"SCMP_ARCH_X86_64", "SCMP_ARCH_X32", "SCMP_ARCH_AARCH64"} <= set(linux["seccomp"]["archs"]), True)

@@ -176,7 +176,6 @@ START_TEST(what_is_not_supported_is_refused_by_name)
 {
 	check_refused("{\"blockIO\":{\"weight\":9}}", true, "blockIO.weight");
 	check_refused("{\"blockIO\":{\"leafWeight\":10}}", false, "blockIO.leafWeight");
-	check_refused("{\"memory\":{\"kernel\":1}}", false, "memory.kernel");
 	check_refused("{\"memory\":{\"swappiness\":1}}", true, "swappiness");
 	check_refused("{\"cpu\":{\"realtimeRuntime\":1}}", true, "realtimeRuntime");
 	check_refused("{\"devices\":[{\"allow\":true,\"access\":\"x\"}]}", false, "devices[0]");

@@ -12,6 +12,7 @@
 #include "oci/launch.h"
 #include "runtime/cgroup.h"
 #include "runtime/plan.h"
+#include "runtime/plan_parts.h"
 #include "tests/unit/unit.h"
 
 #define GOLDEN "tests/golden/plan"
@@ -110,7 +111,17 @@ START_TEST(what_is_not_supported_is_refused_by_name)
 	check_refused(CONFIG(",\"personality\":{\"domain\":\"LINUX\",\"flags\":[\"x\"]}", ""), ERR_UNSUPPORTED,
 		      "linux.personality: flags");
 	check_refused(CONFIG(",\"intelRdt\":{\"closID\":\"x\"}", ""), ERR_UNSUPPORTED, "intelRdt");
-	check_refused(CONFIG(",\"mountLabel\":\"x\"", ""), ERR_UNSUPPORTED, "mountLabel");
+}
+END_TEST
+
+START_TEST(a_label_of_mounts_is_refused_where_it_would_mean_something)
+{
+	struct err e = { 0 };
+
+	ck_assert_int_eq(plan_check_label(NULL, true, &e), 0);
+	ck_assert_int_eq(plan_check_label("system_u:object_r:x:s0", false, &e), 0);
+	ck_assert_int_lt(plan_check_label("system_u:object_r:x:s0", true, &e), 0);
+	ck_assert_msg(e.kind == ERR_UNSUPPORTED && strstr(e.msg, "linux.mountLabel") != NULL, "%s", e.msg);
 }
 END_TEST
 
@@ -219,6 +230,6 @@ START_TEST(layers_fit_one_page_of_options)
 }
 END_TEST
 
-UNIT_MAIN("plan", golden_plans_are_as_written, what_is_not_supported_is_refused_by_name,
+UNIT_MAIN("plan", golden_plans_are_as_written, what_is_not_supported_is_refused_by_name, a_label_of_mounts_is_refused_where_it_would_mean_something,
 	  mappings_of_a_user_namespace_are_checked, mounts_inside_proc_are_refused, host_controls_are_refused, bad_processes_are_told,
 	  layers_fit_one_page_of_options)
