@@ -17,6 +17,8 @@
 /* The kernel answers EAGAIN when somebody renames above us at the wrong moment. */
 #define OPENAT2_TRIES 64
 
+#define PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 static int openat2_retry(int dirfd, const char *path, const struct open_how *how)
 {
 	int fd = -1;
@@ -142,4 +144,19 @@ bool path_is_name(const char *name)
 {
 	return !str_is_empty(name) && strchr(name, '/') == NULL && strcmp(name, ".") != 0 &&
 	       strcmp(name, "..") != 0;
+}
+
+char *path_find_program(const char *name)
+{
+	const char *path = getenv("PATH");
+
+	for (const char *dir = str_is_empty(path) ? PATH_DEFAULT : path; *dir != '\0';) {
+		size_t n = strcspn(dir, ":");
+		AUTO_FREE char *one = xstrndup(dir, n), *file = path_join(one, name);
+
+		if (one[0] == '/' && access(file, X_OK) == 0)
+			return TAKE_PTR(file);
+		dir += n + (dir[n] == ':');
+	}
+	return NULL;
 }

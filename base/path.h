@@ -65,3 +65,10 @@ char *path_clean(const char *path);
  * Return: false for NULL too
  */
 bool path_is_name(const char *name);
+
+/**
+ * path_find_program() - Where $PATH has a program, as far as it names absolute directories
+ * @name: one component
+ * Return: owned, or NULL
+ */
+char *path_find_program(const char *name);

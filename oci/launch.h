@@ -51,6 +51,9 @@ struct launch_spec {
 	char *socket_path;               /* the monitor's socket, absolute, in a 0700 directory */
 	const char *filters_dir;         /* not in the document: where the command line keeps compiled filters; NULL: nowhere */
 	bool cgroup_is_made;             /* the same: systemd has made the group */
+	bool is_rootless;                /* nor these: there is no power over the host (runtime/rootless.h), */
+	bool has_entered;                /* we are in the container's own user namespace already, */
+	bool keeps_groups;               /* and nobody in there may change supplementary groups */
 };
 
 struct exec_spec {
@@ -70,6 +73,8 @@ struct exec_spec {
 	const struct oci_seccomp *seccomp;   /* not in the document: the command line's filter, when seccomp_profile is NULL */
 	const struct oci_linux *lin;         /* the same: what else of it every process of the container has */
 	const char *filters_dir;             /* the same as in a launch */
+	bool is_rootless;                /* not in the document: there is no power over the host (runtime/rootless.h), */
+	bool keeps_groups;               /* and nobody in the container may change supplementary groups */
 };
 
 /*

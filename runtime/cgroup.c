@@ -174,7 +174,7 @@ void cgroup_keep_counter(struct cgroup_handle *h)
 
 int cgroup_dir_fd(const struct cgroup_handle *h)
 {
-	return h->dir_fd;
+	return h != NULL ? h->dir_fd : -1;
 }
 
 size_t cgroup_join_fds(const struct cgroup_handle *h, const int **ret_fds)
@@ -226,7 +226,7 @@ static int attach_devices(const struct cgroup_handle *h, const struct oci_resour
 	struct bpf_insn *program;
 	size_t n, len;
 
-	if (r == NULL || r->n_devices == 0 || cgroup_has_controller("devices"))
+	if (r == NULL || r->n_devices == 0 || cgroup_has_controller("devices") || cgroup_host()->is_rootless)
 		return 0;
 	if (h->dir_fd < 0)
 		return err_set(e, ERR_UNSUPPORTED,
@@ -242,10 +242,11 @@ static int make(const char *path, bool is_made, const struct oci_resources *r, s
 {
 	struct cgroup_handle *h = NULL;
 	struct cgroup_values values;
+	bool is_own = cgroup_host()->is_rootless && cgroup_host()->layout.is_v2 && !is_made;
 
-	if (cgroup_limits(r, cgroup_host()->layout.is_v2, a, &values, e) < 0)
+	if (cgroup_limits(r, cgroup_host()->layout.is_v2, a, &values, e) < 0 || (is_own && cgroup_make_own(path, &values, e) < 0))
 		return -1;
-	is_made = is_made || cgroup_make_dirs(path);
+	is_made = is_made || is_own || cgroup_make_dirs(path);
 	if ((!is_made && make_unified(path, e) < 0) || cgroup_prepare_cpuset(path, e) < 0 ||
 	    cgroup_fill(path, is_made, &values, e) < 0)
 		return -1;

@@ -127,6 +127,7 @@ void cgroup_keep_counter(struct cgroup_handle *h);
 
 /**
  * cgroup_dir_fd() - The directory in the cgroup2 hierarchy, for clone3(CLONE_INTO_CGROUP)
+ * @h: NULL: there is no group
  * Return: borrowed, or -1 where no cgroup2 is mounted
  */
 int cgroup_dir_fd(const struct cgroup_handle *h);
@@ -253,6 +254,39 @@ bool cgroup_oom_happened(struct cgroup_oom_watch *w);
  * Return: nothing
  */
 void cgroup_oom_watch_done(struct cgroup_oom_watch *w);
+
+/**
+ * cgroup_set_rootless() - From here on there is no power over groups but over delegated ones, and none over devices: a user namespace
+ *                         makes none, and those that are bound are opened with the caller's rights. After cgroup_setup()
+ * Return: nothing
+ */
+void cgroup_set_rootless(void);
+
+/**
+ * cgroup_own_dir() - The directory of the group that we are in
+ * @controller: of which hierarchy of v1; NULL: cgroup2
+ * Return: false when there is none
+ */
+bool cgroup_own_dir(const char *controller, char out[512]);
+
+/**
+ * cgroup_dir_of() - The directory of a group in cgroup2
+ * Return: false when that is not mounted
+ */
+bool cgroup_dir_of(const char *path, char out[512]);
+
+/**
+ * cgroup_may_make() - May we make this group and move a process of ours into it, as far as one sees?
+ * Return: that
+ */
+bool cgroup_may_make(const char *path);
+
+/**
+ * cgroup_delegated() - The group that containers' groups may be made below, as it was delegated to us; v2 only
+ * @out: a path, "" for the root of all
+ * Return: false when there is none
+ */
+bool cgroup_delegated(char out[512]);
 
 /* One v1 hierarchy in use. */
 struct cgroup_v1 {

@@ -19,7 +19,11 @@
 #include "runtime/cgroup_limits.h"
 #include "runtime/cgroup_parts.h"
 
-#define MARK "trusted.kiln.made"
+/* Without power over the host there are no trusted ones. */
+static const char *mark_name(void)
+{
+	return cgroup_host()->is_rootless ? "user.kiln.made" : "trusted.kiln.made";
+}
 
 static bool is_at_or_above(const char *part, const char *root)
 {
@@ -38,7 +42,7 @@ static int make_one(const char *part, const char *root, struct err *e)
 				return err_sys(e, "make control group '%s'", dir);
 			continue;
 		}
-		if (!is_at_or_above(part, root) && setxattr(dir, MARK, "1", 1, 0) < 0)
+		if (!is_at_or_above(part, root) && setxattr(dir, mark_name(), "1", 1, 0) < 0)
 			return err_sys(e, "mark control group '%s'", dir);
 	}
 	return 0;
@@ -110,7 +114,7 @@ static bool remove_one(const char *dir)
 {
 	char mark;
 
-	return getxattr(dir, MARK, &mark, sizeof(mark)) >= 0 && rmdir(dir) == 0;
+	return getxattr(dir, mark_name(), &mark, sizeof(mark)) >= 0 && rmdir(dir) == 0;
 }
 
 void cgroup_remove_above(const char *path)

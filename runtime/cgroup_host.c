@@ -43,6 +43,11 @@ const struct cgroup_layout *cgroup_layout(void)
 	return &host.layout;
 }
 
+void cgroup_set_rootless(void)
+{
+	host.is_rootless = true;
+}
+
 /* --- files -------------------------------------------------------------------------------- */
 
 int cgroup_write_lines(const char *file, const char *lines, struct err *e)

@@ -22,6 +22,7 @@ struct cgroup_host {
 	struct cgroup_hierarchy v1[CGROUP_V1_MAX];
 	struct cgroup_v1 names[CGROUP_V1_MAX];
 	struct cgroup_layout layout;
+	bool is_rootless; /* there is no power over the groups but over delegated ones */
 };
 
 /* What cgroup_setup() has found. Return: static */
@@ -44,6 +45,12 @@ int cgroup_write_lines(const char *file, const char *lines, struct err *e);
 
 /* v1: make a group's directories. Return: false when libcgroup has to, because the group above is not there either */
 bool cgroup_make_dirs(const char *path);
+
+/*
+ * v2, without power over the host: make a group whose parent is there, with the controllers that the values want (cgroup_own.c).
+ * Return: 0, or -1 with @e set: ERR_DENIED a controller is not delegated
+ */
+int cgroup_make_own(const char *path, const struct cgroup_values *values, struct err *e);
 
 /* Make a group, unless is_made, and write its values, by libcgroup. Return: 0, or -1 with @e set */
 int cgroup_fill(const char *path, bool is_made, const struct cgroup_values *values, struct err *e);

@@ -58,6 +58,14 @@ int idmap_check(const struct idmap *map, struct err *e)
 	return check_list(map->uids, map->n_uids, "uidMappings", e) < 0 ? -1 : check_list(map->gids, map->n_gids, "gidMappings", e);
 }
 
+bool idmap_has(const struct oci_id_mapping *v, size_t n, uint64_t id)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id >= v[i].container_id && id - v[i].container_id < v[i].n_ids)
+			return true;
+	return false;
+}
+
 /* --- the namespace --------------------------------------------------------------------------------------------------- */
 
 /* One write: the kernel takes no second one. */

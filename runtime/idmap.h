@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -28,6 +29,12 @@ struct idmap {
  * Return: 0, or -1 with @e set
  */
 int idmap_check(const struct idmap *map, struct err *e);
+
+/**
+ * idmap_has() - Has an ID of the container a mapping?
+ * Return: that
+ */
+bool idmap_has(const struct oci_id_mapping *v, size_t n, uint64_t id);
 
 /**
  * idmap_write() - Give the user namespace of a process its mappings, which is possible once

@@ -20,6 +20,7 @@
 #include "oci/launch.h"
 #include "runtime/clone_shared.h"
 #include "runtime/launch_parts.h"
+#include "runtime/namespaces.h"
 #include "runtime/plan_parts.h"
 #include "runtime/seccomp.h"
 #include "runtime/watchers.h"
@@ -97,6 +98,8 @@ static int plan_order(struct join_plan_stages *s, struct err *e)
 static int join_groups(struct join_plan *plan, const struct cgroup_below *below, size_t n, struct err *e)
 {
 	cgroup_close(TAKE_PTR(plan->cgroup));
+	if (str_is_empty(plan->cgroup_path))
+		return err_set(e, ERR_CONFLICT, "the container has no control group");
 	if (cgroup_open_below(plan->cgroup_path, below, n, &plan->cgroup, e) < 0)
 		return -1;
 	plan->stages.n_cgroup_fds = cgroup_join_fds(plan->cgroup, &plan->stages.cgroup_fds);
@@ -127,12 +130,13 @@ int join_plan_build(const struct exec_spec *spec, int init_pidfd,
 
 	plan->stages.pidfd = init_pidfd;
 	if (check_running(init_pidfd, e) < 0 ||
-	    process_part(spec, stdio, arena, &plan->stages.process, e) < 0 || plan_order(&plan->stages, e) < 0)
+	    process_part(spec, stdio, arena, &plan->stages.process, e) < 0 ||
+	    process_plan_groups(&plan->stages.process, spec->keeps_groups, e) < 0 || plan_order(&plan->stages, e) < 0)
 		return -1;
 	plan->cgroup_path = spec->cgroup_path;
-	plan->stages.ns_flags = JOIN_NAMESPACES | some_namespaces(spec->lin);
+	plan->stages.ns_flags = spec->is_rootless ? namespaces_listed(spec->lin) : JOIN_NAMESPACES | some_namespaces(spec->lin);
 	plan->has_own_pids = spec->has_own_pids;
-	if (join_groups(plan, NULL, 0, e) < 0)
+	if ((spec->data_root != NULL || !str_is_empty(plan->cgroup_path)) && join_groups(plan, NULL, 0, e) < 0)
 		return -1;
 	*ret = plan;
 	return 0;

@@ -476,16 +476,15 @@ static int device_plan(struct op_list *l, const struct oci_device *d, struct err
 	return 0;
 }
 
-/* Nobody makes a device in a user namespace: the host's own of that name is bound, when it is the same. */
-static void bind_devices(struct op_list *l, size_t from)
+void mounts_bind_devices(struct mount_op *ops, size_t n, struct arena *arena)
 {
-	for (size_t i = from; i < l->n; i++) {
-		struct mount_op *op = &l->v[i];
+	for (size_t i = 0; i < n; i++) {
+		struct mount_op *op = &ops[i];
 
 		if (op->kind != MOUNT_DEVICE || S_ISFIFO(op->mode))
 			continue;
 		op->kind = MOUNT_BIND;
-		op->target = op->source = arena_printf(l->arena, "%s/%s", op->target, op->name);
+		op->target = op->source = arena_printf(arena, "%s/%s", op->target, op->name);
 		op->is_device = true;
 	}
 }
@@ -508,7 +507,7 @@ static int devices_plan(struct op_list *l, const struct oci_config *config, stru
 		if (device_plan(l, &lin->devices[i], e) < 0)
 			return err_wrap(e, "linux.devices[%zu]", i);
 	if (has_namespace(lin, "user"))
-		bind_devices(l, from);
+		mounts_bind_devices(l->v + from, l->n - from, l->arena);
 	return 0;
 }
 

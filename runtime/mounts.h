@@ -34,6 +34,22 @@ struct strbuf;
 int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout, const char *group,
 		struct arena *arena, struct mount_op **ret, size_t *ret_n, struct err *e);
 
+/**
+ * mounts_bind_devices() - Nobody makes a device in a user namespace: the host's own of that name is bound, when it is the same
+ * @arena: keeps
+ * Return: nothing
+ */
+void mounts_bind_devices(struct mount_op *ops, size_t n, struct arena *arena);
+
+/**
+ * mounts_plan_rootless() - The operations of a plan for one without power over the host. After userns_plan()
+ * @group: borrows; the container's control group, NULL: it has none
+ * @e: ERR_DENIED, ERR_INVALID what the kernel would refuse, with the place
+ * Return: 0, or -1 with @e set
+ */
+struct launch_plan_stages;
+int mounts_plan_rootless(struct launch_plan_stages *s, const char *group, struct arena *arena, struct err *e);
+
 /* Where the sources of binds may come from. */
 struct mount_sources {
 	int *bind_fds; /* "fd:N", "fd:N:/path"; an entry is set to -1 when an operation has taken it */

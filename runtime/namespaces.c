@@ -43,6 +43,17 @@ const char *namespaces_type(size_t i)
 
 /* --- the plan ------------------------------------------------------------------------------------------------ */
 
+int namespaces_listed(const struct oci_linux *lin)
+{
+	int flags = 0;
+
+	for (size_t i = 0; lin != NULL && i < lin->n_namespaces; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
+			if (str_eq(lin->namespaces[i].type, kinds[k].type))
+				flags |= kinds[k].flag;
+	return flags;
+}
+
 bool namespaces_has(const struct launch_plan_stages *s, int flag)
 {
 	for (size_t i = 0; i < s->n_joins; i++)

@@ -49,6 +49,13 @@ int namespaces_open(struct launch_plan_stages *s, int *fds, size_t n_fds, struct
 void namespaces_close(struct launch_plan_stages *s);
 
 /**
+ * namespaces_listed() - The types that a configuration names, made or entered, as CLONE_NEW*; pure
+ * @lin: borrows; may be NULL
+ * Return: those
+ */
+int namespaces_listed(const struct oci_linux *lin);
+
+/**
  * namespaces_has() - Does the plan enter a namespace of this type (CLONE_NEW*)?
  * Return: that
  */

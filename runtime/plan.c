@@ -254,13 +254,37 @@ static int plan_make(const struct launch_spec *spec, const struct launch_stdio_f
 	if (spec->config == NULL)
 		return err_set(e, ERR_INVALID, "config: it is missing");
 	if (refuse(spec, e) < 0 ||
-	    namespaces_plan(spec->config->linux_, layout->is_v2, a, s, e) < 0 || userns_plan(spec->config->linux_, s, e) < 0 ||
+	    namespaces_plan(spec->config->linux_, layout->is_v2, a, s, e) < 0 || userns_plan(spec->config->linux_, spec->has_entered, s, e) < 0 ||
 	    host_plan(spec->config, a, s, e) < 0 || root_plan_make(spec, a, &s->root, e) < 0)
 		return -1;
 	if (mounts_plan(spec->config, layout, spec->cgroup_path, a, &s->ops, &s->n_ops, e) < 0)
 		return -1;
+	if (spec->is_rootless && mounts_plan_rootless(s, spec->cgroup_path, a, e) < 0)
+		return -1;
 	userns_plan_mounts(s);
-	return process_part(spec, stdio, a, &s->process, e) < 0 ? -1 : userns_check_process(s, e);
+	if (process_part(spec, stdio, a, &s->process, e) < 0 || process_plan_groups(&s->process, spec->keeps_groups, e) < 0)
+		return -1;
+	return userns_check_process(s, e);
+}
+
+/* Without one when nothing is said, which only the command line does, for who may make none. */
+static int group_open(const struct launch_spec *spec, struct launch_plan *plan, struct err *e)
+{
+	struct launch_plan_stages *s = &plan->stages;
+
+	if (spec->data_root == NULL && str_is_empty(spec->cgroup_path))
+		return 0;
+	if (!spec->cgroup_is_made && !str_is_empty(spec->cgroup_root) && cgroup_make_above(spec->cgroup_path, spec->cgroup_root, e) < 0)
+		return -1;
+	if (cgroup_give_real_time(spec->cgroup_path, spec->rt_period_usec, spec->rt_runtime_usec, e) < 0)
+		return -1;
+	if ((spec->cgroup_is_made ? cgroup_adopt : cgroup_create)(spec->cgroup_path, spec->config->linux_->resources, &plan->cgroup, e) < 0)
+		return -1;
+	plan->cgroup_path = spec->cgroup_path;
+	if (!str_is_empty(spec->cgroup_owner) && cgroup_mark(spec->cgroup_path, spec->cgroup_owner, e) < 0)
+		return -1;
+	s->n_cgroup_fds = cgroup_join_fds(plan->cgroup, &s->cgroup_fds);
+	return 0;
 }
 
 static int plan_open(const struct launch_spec *spec, struct launch_plan *plan, struct arena *a, struct err *e)
@@ -275,16 +299,8 @@ static int plan_open(const struct launch_spec *spec, struct launch_plan *plan, s
 
 	if (root_open(spec, &s->root, e) < 0 || namespaces_open(s, plan->bind_fds, plan->n_bind_fds, e) < 0 || userns_open(s, a, e) < 0)
 		return -1;
-	if (!spec->cgroup_is_made && !str_is_empty(spec->cgroup_root) && cgroup_make_above(spec->cgroup_path, spec->cgroup_root, e) < 0)
+	if (group_open(spec, plan, e) < 0)
 		return -1;
-	if (cgroup_give_real_time(spec->cgroup_path, spec->rt_period_usec, spec->rt_runtime_usec, e) < 0)
-		return -1;
-	if ((spec->cgroup_is_made ? cgroup_adopt : cgroup_create)(spec->cgroup_path, spec->config->linux_->resources, &plan->cgroup, e) < 0)
-		return -1;
-	plan->cgroup_path = spec->cgroup_path;
-	if (!str_is_empty(spec->cgroup_owner) && cgroup_mark(spec->cgroup_path, spec->cgroup_owner, e) < 0)
-		return -1;
-	s->n_cgroup_fds = cgroup_join_fds(plan->cgroup, &s->cgroup_fds);
 	/* Last: the group's own directories may be among them */
 	return mounts_open(s->ops, s->n_ops, &sources, e);
 }

@@ -64,6 +64,14 @@ int process_plan_build(const struct process_source *src, struct arena *arena,
  */
 int plan_check_label(const char *mount_label, bool has_selinux, struct err *e);
 
+/**
+ * process_plan_groups() - Is it a process whose groups nobody may change?
+ * @keeps: so it is in its user namespace
+ * @e:     ERR_INVALID it asks for some
+ * Return: 0, or -1 with @e set
+ */
+int process_plan_groups(struct process_plan *p, bool keeps, struct err *e);
+
 /* The part of launch_plan_extend() that a join can have, too. Return: nothing */
 void process_plan_extend(struct process_plan *p, const struct launch_extras *extras);
 

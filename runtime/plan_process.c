@@ -255,13 +255,24 @@ static int filter_plan(const struct process_source *src, struct arena *a, struct
 	return seccomp_filter(&seccomp, a, &ret->filter, e) < 0 ? -1 : listener_plan(ret, e);
 }
 
+int process_plan_groups(struct process_plan *p, bool keeps, struct err *e)
+{
+	struct stage_identity *id = &p->identity;
+
+	id->keeps_groups = keeps;
+	for (size_t i = 0; keeps && i < id->n_groups; i++)
+		if (id->groups[i] != id->gid)
+			return err_set(e, ERR_INVALID, "process.user.additionalGids: a user namespace made without privileges, and without newgidmap, lets nobody have any");
+	return 0;
+}
+
 void process_plan_extend(struct process_plan *p, const struct launch_extras *extras)
 {
 	p->wait.start_fd = extras->start_fd;
 	p->wait.report_fd = extras->report_fd;
 	p->n_preserve = extras->n_preserve;
 	p->keeps_keyring = extras->no_new_keyring;
-	p->identity.keeps_groups = extras->keeps_groups;
+	p->identity.keeps_groups = p->identity.keeps_groups || extras->keeps_groups;
 	if (extras->start_hooks != NULL)
 		p->start_hooks = *extras->start_hooks;
 }

@@ -84,17 +84,32 @@ static void execute_bind(char *const *argv)
 		execute(tree, argv);
 }
 
+static int open_self(int *ret_fd, struct err *e)
+{
+	*ret_fd = open(SELF, O_RDONLY | O_CLOEXEC);
+	return *ret_fd >= 0 ? 0 : err_sys(e, "open '%s'", SELF);
+}
+
 int selfcopy_ensure(char *const *argv, enum selfcopy first, struct err *e)
 {
-	AUTO_CLOSE int self = open(SELF, O_RDONLY | O_CLOEXEC);
+	AUTO_CLOSE int self = -1;
 
-	if (self < 0)
-		return err_sys(e, "open '%s'", SELF);
+	if (open_self(&self, e) < 0)
+		return -1;
 	if (DEFENCE(SEALED, is_copy(self), true)) {
 		/* executed by descriptor, the process would be called "3" */
 		prctl(PR_SET_NAME, NAME);
 		return 0;
 	}
+	return selfcopy_renew(argv, first, e);
+}
+
+int selfcopy_renew(char *const *argv, enum selfcopy first, struct err *e)
+{
+	AUTO_CLOSE int self = -1;
+
+	if (open_self(&self, e) < 0)
+		return -1;
 	if (first == SELFCOPY_BIND)
 		execute_bind(argv);
 	execute_memfd(self, argv);

@@ -25,3 +25,9 @@ enum selfcopy {
  * Return: 0 in the copy, or -1 with @e set
  */
 int selfcopy_ensure(char *const *argv, enum selfcopy first, struct err *e);
+
+/**
+ * selfcopy_renew() - Execute a copy with the same arguments, also when running from one
+ * Return: not at all, or -1 with @e set
+ */
+int selfcopy_renew(char *const *argv, enum selfcopy first, struct err *e);

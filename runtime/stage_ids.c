@@ -144,7 +144,8 @@ void stage_chdir(struct stage_ctx *c, const struct process_plan *p)
 }
 
 /*
- * STAGE_IDS. Must: set the groups always, also to nothing but the primary one (CVE-2022-2989), unless the caller's are asked for; keep the
+ * STAGE_IDS. Must: set the groups always, also to nothing but the primary one (CVE-2022-2989), unless the caller's are asked for, or the
+ * user namespace forbids it to keep a caller without privileges from dropping groups that keep it out of something; keep the
  * capabilities over the change of user, STAGE_CAPS decides about them.
  * Must not: leave a saved id behind.
  */

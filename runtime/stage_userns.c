@@ -3,7 +3,8 @@
  * In a user namespace of the container's own.
  *
  * PREPARE. Must: wait until the parent has written the mappings; end with it.
- * MOUNTS, behind the root, and NAMESPACES of a join. Must: become the namespace's root, with none of the host's groups: until then we are the
+ * MOUNTS, behind the root, and NAMESPACES of a join. Must: become the namespace's root, with none of the host's groups, unless the
+ * namespace forbids that (a caller without privileges, whose own groups they are): until then we are the
  * host's root by number, with no power over the host, who finds the way to the root file system and owns the files of our own procfs, but can make no
  * file where the host's numbers mean nothing.
  * PIVOT, at its end. Must: exchange the mount namespace for the copy that the parent has made of it (userns_lock()), and all
@@ -38,9 +39,9 @@ void stage_wait_mapped(const struct stage_ctx *c)
 		_exit(125);
 }
 
-void stage_become_root(struct stage_ctx *c)
+void stage_become_root(struct stage_ctx *c, bool keeps_groups)
 {
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+	if ((!keeps_groups && syscall(SYS_setgroups, 0, NULL) < 0) || syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
 		stage_die(c, "become root of the user namespace", NULL);
 	/* A change of user also sets this to what the host has for set-id programs */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)

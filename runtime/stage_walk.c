@@ -79,8 +79,8 @@ _Noreturn void stage_launch(struct launch_plan_stages *plan, int report_fd)
 	stage_namespaces(&c, plan);
 	stage_enter(&c, STAGE_MOUNTS);
 	stage_root(&c, &plan->root);
-	if (has_users)
-		stage_become_root(&c);
+	if (has_users || plan->has_entered_users)
+		stage_become_root(&c, plan->process.identity.keeps_groups);
 	stage_mounts(&c, plan->ops, plan->n_ops);
 	stage_terminal(&c, &plan->process, true);
 	stage_make_cwd(&c, &plan->process);
@@ -181,7 +181,7 @@ static void stage_enter_namespaces(struct stage_ctx *c, const struct join_plan_s
 	}
 	stage_close(plan->pidfd);
 	if (has_users)
-		stage_become_root(c);
+		stage_become_root(c, plan->process.identity.keeps_groups);
 }
 
 _Noreturn void stage_join(struct join_plan_stages *plan, int report_fd, pid_t *pid_slot)

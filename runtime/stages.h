@@ -144,7 +144,7 @@ struct stage_identity {
 	uint32_t uid, gid;
 	uint32_t *groups; /* room for IDENTITY_GROUPS_MAX */
 	size_t n_groups;  /* first the ones of the document */
-	bool keeps_groups; /* those of the caller stay instead */
+	bool keeps_groups; /* those of the caller stay instead: it is asked for, or the user namespace lets nobody change them */
 	char *const *extra; /* names or numbers of more groups, looked up in the root */
 	size_t n_extra;
 	char *home;       /* "HOME=" and room for IDENTITY_HOME_MAX; NULL: env has HOME */
@@ -257,6 +257,7 @@ struct launch_plan_stages {
 	bool has_users;        /* a user namespace, made or entered */
 	bool goes_between;     /* beside it, what takes power over others: by a process between (stage_between.c) */
 	struct idmap user_map; /* of the user namespace; n_uids 0: it is the parent's */
+	bool has_entered_users; /* not has_users, but the parent is in the container's already: only its root is to be become */
 	struct namespace_join *joins;
 	size_t n_joins;
 	bool unshares_time;    /* by itself: its clocks are set before it enters */
@@ -346,7 +347,7 @@ void stage_oom_score(struct stage_ctx *c, const char *text);
 
 /* In a user namespace of the container's own: PREPARE, then MOUNTS behind the root (launch) or NAMESPACES (join) */
 void stage_wait_mapped(const struct stage_ctx *c);
-void stage_become_root(struct stage_ctx *c);
+void stage_become_root(struct stage_ctx *c, bool keeps_groups);
 /* The same, behind PIVOT: nobody in there can undo a mount, or what it is made with */
 void stage_lock_mounts(struct stage_ctx *c, struct launch_plan_stages *plan);
 

@@ -21,14 +21,6 @@
 
 /* --- the plan ------------------------------------------------------------------------------------------------ */
 
-static bool is_mapped(const struct oci_id_mapping *v, size_t n, uint32_t id)
-{
-	for (size_t i = 0; i < n; i++)
-		if (id >= v[i].container_id && id - v[i].container_id < v[i].n_ids)
-			return true;
-	return false;
-}
-
 static int check_map(const struct idmap *map, struct err *e)
 {
 	if (map->n_uids + map->n_gids == 0)
@@ -36,14 +28,14 @@ static int check_map(const struct idmap *map, struct err *e)
 	if (idmap_check(map, e) < 0)
 		return -1;
 	/* Mounts are made as its root */
-	if (!is_mapped(map->uids, map->n_uids, 0))
+	if (!idmap_has(map->uids, map->n_uids, 0))
 		return err_set(e, ERR_INVALID, "uidMappings: containerID 0 has no mapping");
-	if (!is_mapped(map->gids, map->n_gids, 0))
+	if (!idmap_has(map->gids, map->n_gids, 0))
 		return err_set(e, ERR_INVALID, "gidMappings: containerID 0 has no mapping");
 	return 0;
 }
 
-int userns_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struct err *e)
+int userns_plan(const struct oci_linux *lin, bool has_entered, struct launch_plan_stages *s, struct err *e)
 {
 	const struct idmap map = { lin->uid_mappings, lin->gid_mappings, lin->n_uid_mappings, lin->n_gid_mappings };
 
@@ -56,6 +48,11 @@ int userns_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struc
 		return err_set(e, ERR_INVALID, "linux.%s: they need a user namespace of the container's own",
 			       map.n_uids != 0 ? "uidMappings" : "gidMappings");
 	s->user_map = map;
+	if (has_entered && is_made) {
+		s->has_users = false;
+		s->has_entered_users = true;
+		s->clone_flags &= ~(uint64_t)CLONE_NEWUSER;
+	}
 	return check_map(&map, e) < 0 ? err_wrap(e, "linux") : 0;
 }
 
@@ -88,6 +85,26 @@ void userns_plan_mounts(struct launch_plan_stages *s)
 	}
 }
 
+static const struct oci_namespace *find_users(const struct oci_linux *lin)
+{
+	for (size_t i = 0; lin != NULL && i < lin->n_namespaces; i++)
+		if (str_eq(lin->namespaces[i].type, "user"))
+			return &lin->namespaces[i];
+	return NULL;
+}
+
+int userns_map(const struct oci_linux *lin, struct idmap *ret, struct err *e)
+{
+	const struct oci_namespace *ns = find_users(lin);
+
+	if (ns == NULL)
+		return err_set(e, ERR_INVALID, "linux.namespaces: without root's powers a container needs a user namespace of its own, with uidMappings and gidMappings");
+	if (!str_is_empty(ns->path))
+		return err_set(e, ERR_UNSUPPORTED, "linux.namespaces: joining a user namespace by path is not supported without root's powers");
+	*ret = (struct idmap){ lin->uid_mappings, lin->gid_mappings, lin->n_uid_mappings, lin->n_gid_mappings };
+	return check_map(ret, e) < 0 ? err_wrap(e, "linux") : 0;
+}
+
 int userns_check_process(const struct launch_plan_stages *s, struct err *e)
 {
 	const struct stage_identity *id = &s->process.identity;
@@ -96,12 +113,12 @@ int userns_check_process(const struct launch_plan_stages *s, struct err *e)
 	/* until it is opened */
 	if (map->n_uids == 0)
 		return 0;
-	if (!is_mapped(map->uids, map->n_uids, id->uid))
+	if (!idmap_has(map->uids, map->n_uids, id->uid))
 		return err_set(e, ERR_INVALID, "process.user.uid: %u has no mapping", id->uid);
-	if (!is_mapped(map->gids, map->n_gids, id->gid))
+	if (!idmap_has(map->gids, map->n_gids, id->gid))
 		return err_set(e, ERR_INVALID, "process.user.gid: %u has no mapping", id->gid);
 	for (size_t i = 0; i < id->n_groups; i++)
-		if (!is_mapped(map->gids, map->n_gids, id->groups[i]))
+		if (!idmap_has(map->gids, map->n_gids, id->groups[i]))
 			return err_set(e, ERR_INVALID, "process.user.additionalGids: %u has no mapping", id->groups[i]);
 	return 0;
 }
@@ -110,7 +127,7 @@ static int read_joined(const struct namespace_join *j, struct arena *a, struct i
 {
 	if (idmap_read(j->fd, a, ret, e) < 0)
 		return -1;
-	if (!is_mapped(ret->uids, ret->n_uids, 0) || !is_mapped(ret->gids, ret->n_gids, 0))
+	if (!idmap_has(ret->uids, ret->n_uids, 0) || !idmap_has(ret->gids, ret->n_gids, 0))
 		return err_set(e, ERR_INVALID, "ID 0 has no mapping in it");
 	return 0;
 }

@@ -29,10 +29,20 @@ struct oci_linux;
 /**
  * userns_plan() - Fill in has_users and user_map; pure. After namespaces_plan()
  * @lin: borrowed by the plan
+ * @has_entered: we are in it already (rootless.h): nobody makes it, and it is to the others as none
  * @e:   ERR_INVALID, with the JSON path, mappings that mean nothing, or without the namespace, or the other way round
  * Return: 0, or -1 with @e set
  */
-int userns_plan(const struct oci_linux *lin, struct launch_plan_stages *s, struct err *e);
+int userns_plan(const struct oci_linux *lin, bool has_entered, struct launch_plan_stages *s, struct err *e);
+
+/**
+ * userns_map() - The mappings of the user namespace that a configuration asks for, for who enters it before all else
+ * @ret: borrows from @lin
+ * @e:   ERR_INVALID it asks for none, or for mappings that mean nothing; ERR_UNSUPPORTED one that is there
+ * Return: 0, or -1 with @e set
+ */
+struct idmap;
+int userns_map(const struct oci_linux *lin, struct idmap *ret, struct err *e);
 
 /**
  * userns_plan_mounts() - Which file systems are of namespaces that are not the container's own, and must it go between? Pure

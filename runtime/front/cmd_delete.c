@@ -10,6 +10,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/front/destroy.h"
 #include "runtime/front/front.h"
+#include "runtime/front/groups.h"
 
 #define DEATH_TIMEOUT_MS 10000
 
@@ -74,7 +75,7 @@ static int delete_container(const struct front_call *c, int *ret_status, struct 
 	AUTO_INSTANCE struct instance i = INSTANCE_EMPTY;
 
 	*ret_status = 0;
-	if (cgroup_setup(e) < 0)
+	if (groups_setup(e) < 0)
 		return -1;
 	if (find(c, o->force, &i, e) == 0 && end_process(&i, o->force, e) == 0 && destroy_instance(&i, e) == 0)
 		return 0;

@@ -8,6 +8,7 @@
 #include "base/own.h"
 #include "runtime/cgroup.h"
 #include "runtime/front/front.h"
+#include "runtime/front/groups.h"
 #include "runtime/front/instance.h"
 #include "runtime/front/stats.h"
 
@@ -83,14 +84,17 @@ static int events(const struct front_call *c, int *ret_status, struct err *e)
 	AUTO_INSTANCE struct instance i = INSTANCE_EMPTY;
 	AUTO_CLOSE int pidfd = -1;
 	enum instance_status s;
+	const char *group;
 
 	*ret_status = 0;
 	if (o->interval.set && o->interval.v <= 0)
 		return err_set(e, ERR_INVALID, "duration interval must be greater than 0");
-	if (cgroup_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0 || instance_status(&i, &s, &pidfd, e) < 0)
+	if (groups_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0 || instance_status(&i, &s, &pidfd, e) < 0)
 		return -1;
 	if (pidfd < 0)
 		return err_set(e, ERR_CONFLICT, "container with id %s is not running", i.id);
+	if (groups_of(&i, &group, e) < 0)
+		return -1;
 	if (o->stats)
 		return print_event(&i, "stats", e);
 	return follow(&i, pidfd, o->interval.set ? o->interval.v : INTERVAL_DEFAULT_NS, e);

@@ -13,9 +13,11 @@
 #include "runtime/front/crun_annotations.h"
 #include "runtime/front/exec_process.h"
 #include "runtime/front/front.h"
+#include "runtime/front/groups.h"
 #include "runtime/front/handover.h"
 #include "runtime/front/instance.h"
 #include "runtime/join.h"
+#include "runtime/rootless.h"
 
 #define EXEC_FAILED 255
 
@@ -68,6 +70,14 @@ static int check_terminal(const struct exec_options *o, const struct oci_process
 	return 0;
 }
 
+static bool has_users(const struct oci_linux *lin)
+{
+	for (size_t i = 0; lin != NULL && i < lin->n_namespaces; i++)
+		if (str_eq(lin->namespaces[i].type, "user"))
+			return true;
+	return rootless_is();
+}
+
 /* What is executed, and what comes with that. */
 struct executed {
 	struct exec_spec spec;
@@ -94,6 +104,8 @@ static int make_spec(const struct front_call *c, const struct instance *i, struc
 		return -1;
 	spec->filters_dir = instance_filters_dir(c->root, c->a);
 	spec->lin = config->linux_;
+	spec->is_rootless = rootless_is();
+	spec->keeps_groups = has_users(config->linux_) && rootless_keeps_groups((pid_t)i->record->pid);
 	spec->seccomp = config->linux_ != NULL ? config->linux_->seccomp : NULL;
 	x->agent.record = i->record;
 	x->agent.status = instance_status_name(INSTANCE_RUNNING);
@@ -141,10 +153,11 @@ static int exec_in(const struct front_call *c, const struct instance *i, int pid
 	AUTO(executed_done) struct executed x = { .spec.cgroup_path = i->record->cgroup_path, .agent = AGENT_EMPTY };
 
 	/* One that says where it goes means below the container's own group */
-	if (o->cgroups.n == 0)
+	if (o->cgroups.n == 0 && !str_is_empty(x.spec.cgroup_path))
 		x.spec.cgroup_path = (char *)cgroup_leaf(i->record->cgroup_path, (pid_t)i->record->pid, c->a);
 
-	if (make_spec(c, i, &x, e) < 0 || handover_connect(o->console_socket, "console socket", &console_sock, e) < 0 ||
+	if (groups_check_join(x.spec.cgroup_path, e) < 0 || make_spec(c, i, &x, e) < 0 ||
+	    handover_connect(o->console_socket, "console socket", &console_sock, e) < 0 ||
 	    handover_connect(o->pidfd_socket, "pidfd socket", &pidfd_sock, e) < 0 || start(c, &x, pidfd, ret, e) < 0)
 		return -1;
 	if (hand_over(o, console_sock, pidfd_sock, ret, e) == 0)
@@ -161,7 +174,7 @@ static int exec_container(const struct front_call *c, int *ret_status, struct er
 	AUTO_CLOSE int pidfd = -1;
 
 	*ret_status = 0;
-	if (cgroup_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0 ||
+	if (groups_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0 ||
 	    check_status(&i, o->ignore_paused, &pidfd, e) < 0)
 		return -1;
 	if (!o->detach)

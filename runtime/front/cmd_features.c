@@ -183,5 +183,6 @@ const struct front_command front_features = {
 	.usage = "",
 	.help = "print what this program can do, as JSON",
 	.n_args_max = 0,
+	.is_placeless = true,
 	.run = features,
 };

@@ -8,7 +8,9 @@
 #include "base/signame.h"
 #include "runtime/cgroup.h"
 #include "runtime/front/front.h"
+#include "runtime/front/groups.h"
 #include "runtime/front/instance.h"
+#include "runtime/front/pids.h"
 
 struct kill_options {
 	bool all;
@@ -32,6 +34,22 @@ static int signal_init(const struct instance *i, int pidfd, int signo, struct er
 	return 0;
 }
 
+/* Without a group: those of its pid namespace. */
+static int signal_all(const struct instance *i, int pidfd, int signo, struct err *e)
+{
+	__attribute__((cleanup(cgroup_pids_done))) struct cgroup_pids pids = { 0 };
+
+	if (!str_is_empty(i->record->cgroup_path))
+		return cgroup_signal(i->record->cgroup_path, signo, e);
+	if (signo == SIGKILL && i->record->own_pid_ns && pidfd >= 0)
+		return signal_init(i, pidfd, signo, e);
+	if (pids_list(i, &pids, e) < 0)
+		return -1;
+	for (size_t n = 0; n < pids.n; n++)
+		kill(pids.v[n], signo);
+	return 0;
+}
+
 /*
  * The end of the first process is the end of all when they have a pid namespace to themselves. Where they do not, SIGKILL goes
  * to all of the control group, and it may go on after the first process is gone (--all).
@@ -44,7 +62,7 @@ static int send_signal(const struct instance *i, bool all, int signo, struct err
 	if (instance_status(i, &s, &pidfd, e) < 0)
 		return -1;
 	if (i->record != NULL && (all || (signo == SIGKILL && !i->record->own_pid_ns)) && (pidfd >= 0 || all))
-		return cgroup_signal(i->record->cgroup_path, signo, e);
+		return signal_all(i, pidfd, signo, e);
 	if (pidfd < 0)
 		return err_set(e, ERR_CONFLICT, "container not running");
 	return signal_init(i, pidfd, signo, e);
@@ -60,7 +78,7 @@ static int kill_container(const struct front_call *c, int *ret_status, struct er
 	*ret_status = 0;
 	if (signo < 0)
 		return err_set(e, ERR_INVALID, "unknown signal '%s'", text);
-	if (cgroup_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0)
+	if (groups_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0)
 		return -1;
 	return send_signal(&i, o->all, signo, e);
 }

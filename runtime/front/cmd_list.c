@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "runtime/cgroup.h"
 #include "runtime/front/front.h"
+#include "runtime/front/groups.h"
 #include "runtime/front/listing.h"
 
 struct list_options {
@@ -117,7 +118,7 @@ static int list(const struct front_call *c, int *ret_status, struct err *e)
 
 	if (o->format != NULL && !is_json && !str_eq(o->format, "table"))
 		return err_set(e, ERR_INVALID, "invalid format option '%s', expected table or json", o->format);
-	if (cgroup_setup(e) < 0 || collect(c, &v, &n, e) < 0)
+	if (groups_setup(e) < 0 || collect(c, &v, &n, e) < 0)
 		return -1;
 	for (size_t i = 0; o->quiet && i < n; i++)
 		puts(v[i].id);

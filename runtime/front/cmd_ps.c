@@ -9,10 +9,13 @@
 
 #include "base/fd.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/spawn.h"
 #include "runtime/cgroup.h"
 #include "runtime/front/front.h"
+#include "runtime/front/groups.h"
 #include "runtime/front/instance.h"
+#include "runtime/front/pids.h"
 #include "runtime/front/process_table.h"
 
 #define TABLE_MAX_BYTES (16u << 20)
@@ -37,21 +40,6 @@ static void print_json(const struct cgroup_pids *pids)
 
 /* --- the host's ps -------------------------------------------------------------------------------------------------- */
 
-static const char *find_program(const char *name, struct arena *a)
-{
-	const char *path = getenv("PATH");
-
-	for (const char *dir = path != NULL ? path : "/usr/bin:/bin"; *dir != '\0';) {
-		size_t n = strcspn(dir, ":");
-		const char *file = arena_printf(a, "%.*s/%s", (int)n, dir, name);
-
-		if (dir[0] == '/' && access(file, X_OK) == 0)
-			return file;
-		dir += n + (dir[n] == ':');
-	}
-	return NULL;
-}
-
 static int end_of(pid_t pid, struct err *e)
 {
 	int status;
@@ -65,9 +53,9 @@ static int end_of(pid_t pid, struct err *e)
 }
 
 /* What it prints; it complains on our standard error by itself. */
-static int run_ps(char *const *argv, struct arena *a, char **ret_text, struct err *e)
+static int run_ps(char *const *argv, char **ret_text, struct err *e)
 {
-	const char *program = find_program("ps", a);
+	AUTO_FREE char *program = path_find_program("ps");
 	AUTO_CLOSE int in = -1, out = -1;
 	int pipe_fds[2], done;
 	pid_t pid;
@@ -99,7 +87,7 @@ static int print_table(const struct front_call *c, const struct cgroup_pids *pid
 	memcpy(argv + 1, c->args.v + 1, (c->args.n - 1) * sizeof(*argv));
 	if (c->args.n == 1)
 		argv[1] = arena_strdup(c->a, "-ef");
-	if (run_ps(argv, c->a, &text, e) < 0 || process_table_pick(text, pids->v, pids->n, &out, e) < 0)
+	if (run_ps(argv, &text, e) < 0 || process_table_pick(text, pids->v, pids->n, &out, e) < 0)
 		return -1;
 	fputs(strbuf_cstr(&out), stdout);
 	return 0;
@@ -115,9 +103,9 @@ static int ps(const struct front_call *c, int *ret_status, struct err *e)
 	*ret_status = 0;
 	if (o->format != NULL && !is_json && !str_eq(o->format, "table"))
 		return err_set(e, ERR_INVALID, "invalid format option '%s', expected table or json", o->format);
-	if (cgroup_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0)
+	if (groups_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0)
 		return -1;
-	if (i.record != NULL && cgroup_list(i.record->cgroup_path, &pids, e) < 0)
+	if (pids_list(&i, &pids, e) < 0)
 		return -1;
 	if (!is_json)
 		return print_table(c, &pids, e);

@@ -51,6 +51,7 @@ const struct front_command front_run = {
 	.n_args_min = 1,
 	.n_args_max = 1,
 	.enters = true,
+	.before = make_enter_users,
 	.takes_listen = true,
 	.preserve_offset = offsetof(struct make_options, preserve_fds),
 	.run = run,

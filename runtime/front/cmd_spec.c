@@ -126,5 +126,6 @@ const struct front_command front_spec = {
 	.opts = { { rows } },
 	.options_size = sizeof(struct spec_options),
 	.n_args_max = 0,
+	.is_placeless = true,
 	.run = spec,
 };

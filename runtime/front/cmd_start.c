@@ -11,6 +11,7 @@
 #include "base/own.h"
 #include "runtime/cgroup.h"
 #include "runtime/front/front.h"
+#include "runtime/front/groups.h"
 #include "runtime/front/hooks.h"
 #include "runtime/front/instance.h"
 #include "runtime/launch.h"
@@ -100,7 +101,7 @@ static int start(const struct front_call *c, int *ret_status, struct err *e)
 	AUTO_INSTANCE struct instance i = INSTANCE_EMPTY;
 	AUTO_CLOSE int pidfd = -1, start_fd = -1, report_fd = -1;
 
-	if (cgroup_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0 || check_status(&i, &pidfd, e) < 0)
+	if (groups_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0 || check_status(&i, &pidfd, e) < 0)
 		return -1;
 	if (open_locked(&i, &start_fd, &report_fd, e) < 0)
 		return -1;

@@ -10,6 +10,7 @@
 #include "runtime/cgroup_limits.h"
 #include "runtime/front/bundle_config.h"
 #include "runtime/front/front.h"
+#include "runtime/front/groups.h"
 #include "runtime/front/instance.h"
 #include "runtime/front/unit.h"
 #include "runtime/front/update_options.h"
@@ -69,17 +70,18 @@ static int update(const struct front_call *c, int *ret_status, struct err *e)
 	struct cgroup_values written;
 	struct oci_resources *r;
 	enum instance_status s;
+	const char *group;
 
 	*ret_status = 0;
 	if ((o->resources != NULL ? read_resources(c, o->resources, &r, e) : update_resources(o, c->a, &r, e)) < 0)
 		return -1;
-	if (cgroup_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0 || instance_status(&i, &s, &pidfd, e) < 0)
+	if (groups_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0 || instance_status(&i, &s, &pidfd, e) < 0)
 		return -1;
 	if (pidfd < 0)
 		return err_set(e, ERR_CONFLICT, "container not running: it is %s", instance_status_name(s));
-	if (cgroup_update(i.record->cgroup_path, r, c->a, &written, e) < 0)
+	if (groups_of(&i, &group, e) < 0 || cgroup_update(group, r, c->a, &written, e) < 0)
 		return -1;
-	return i.record->is_scope ? unit_update(i.record->cgroup_path, &written, e) : 0;
+	return i.record->is_scope ? unit_update(group, &written, e) : 0;
 }
 
 const struct front_command front_update = {

@@ -2,6 +2,7 @@
 #include "runtime/front/destroy.h"
 
 #include "base/log.h"
+#include "base/str.h"
 #include "runtime/cgroup.h"
 #include "runtime/front/hooks.h"
 #include "runtime/front/unit.h"
@@ -10,7 +11,7 @@
 
 static int remove_group(const struct instance_record *rec, struct err *e)
 {
-	if (rec == NULL || rec->cgroup_path == NULL)
+	if (rec == NULL || str_is_empty(rec->cgroup_path))
 		return 0;
 	/* Of one that never had a process nobody knows whether the group was made yet; it may be somebody else's */
 	if (rec->pid == 0)

@@ -14,6 +14,7 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "oci/runtime_config.h"
+#include "runtime/rootless.h"
 #include "runtime/selfcopy.h"
 
 #define PROGRAM      "kiln-runtime"
@@ -59,13 +60,23 @@ static int user_root(const char *xdg, struct arena *a, const char **ret, struct 
 	return 0;
 }
 
+/* As runc has it: one who calls itself root in somebody's user namespace has the directories of a root there. */
+static bool is_users(const char *xdg)
+{
+	if (xdg == NULL || xdg[0] != '/' || !rootless_is())
+		return false;
+	return geteuid() != 0 || rootless_has_entered() || !str_eq(getenv("USER"), "root");
+}
+
 int front_root(const char *given, struct arena *a, const char **ret, struct err *e)
 {
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
 	char cwd[PATH_MAX];
 
-	if (given == NULL && geteuid() != 0 && xdg != NULL && xdg[0] == '/')
+	if (given == NULL && is_users(xdg))
 		return user_root(xdg, a, ret, e);
+	if (given == NULL && geteuid() != 0)
+		return err_set(e, ERR_INVALID, "neither --root nor $XDG_RUNTIME_DIR says where containers are kept, and " ROOT_DEFAULT " is root's");
 	if (given == NULL)
 		given = ROOT_DEFAULT;
 	if (given[0] == '\0')
@@ -198,6 +209,9 @@ static int settle(struct front_call *c, char *const *argv, struct err *e)
 			return err_sys(e, "preserve descriptor %u", fd);
 	if (close_range(3 + n, ~0U, 0) < 0)
 		return err_sys(e, "close what the caller has left open");
+	rootless_setup();
+	if (c->cmd->before != NULL && c->cmd->before(c, argv, e) < 0)
+		return -1;
 	return c->cmd->enters ? selfcopy_ensure(argv, SELFCOPY_BIND, e) : 0;
 }
 
@@ -247,7 +261,7 @@ static int run(struct front_call *c, char *const *argv, int *ret_status, struct 
 		*e = log;
 		return -1;
 	}
-	if (settled < 0 || front_root(c->globals->root, c->a, &c->root, e) < 0)
+	if (settled < 0 || (!c->cmd->is_placeless && front_root(c->globals->root, c->a, &c->root, e) < 0))
 		return -1;
 	return c->cmd->run(c, ret_status, e);
 }

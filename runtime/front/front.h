@@ -47,6 +47,8 @@ struct front_command {
 	bool takes_listen;     /* $LISTEN_FDS */
 	size_t preserve_offset; /* of its --preserve-fds, a struct opt_i64; 0: it has none */
 	int fail_status;       /* 0: EXIT_FAILURE */
+	int (*before)(const struct front_call *c, char *const *argv, struct err *e); /* before it runs from a copy, with that copy's arguments; NULL: nothing */
+	bool is_placeless;     /* it does without --root and its default */
 	front_fn run;          /* NULL: refused by name */
 };
 

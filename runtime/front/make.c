@@ -18,11 +18,13 @@
 #include "runtime/front/agent.h"
 #include "runtime/front/bundle_config.h"
 #include "runtime/front/crun_annotations.h"
+#include "runtime/front/groups.h"
 #include "runtime/front/handover.h"
 #include "runtime/front/hooks.h"
 #include "runtime/front/unit.h"
 #include "runtime/netdevs.h"
 #include "runtime/plan.h"
+#include "runtime/rootless.h"
 
 const struct opt make_rows[] = {
 	OPT_TEXT(struct make_options, bundle, 'b', "bundle", "DIR", "the bundle: a directory with config.json (default: the working directory)",
@@ -109,7 +111,12 @@ static int read_bundle(struct making *k, struct err *e)
 	bundle_config_warn(k->m->config);
 	if (c->n_listen != 0 && k->m->config->process != NULL)
 		add_listen_env(k->m->config->process, c->n_listen, c->a);
-	return bundle_config_spec(k->m->config, k->bundle, c->args.v[0], c->globals->systemd_cgroup, c->a, &k->spec, e);
+	if (bundle_config_spec(k->m->config, k->bundle, c->args.v[0], c->globals->systemd_cgroup, c->a, &k->spec, e) < 0)
+		return -1;
+	k->spec->is_rootless = rootless_is();
+	k->spec->has_entered = rootless_has_entered();
+	k->spec->keeps_groups = rootless_is() && rootless_keeps_groups(0);
+	return 0;
 }
 
 static int plan_unit(struct making *k, struct err *e)
@@ -117,7 +124,9 @@ static int plan_unit(struct making *k, struct err *e)
 	const struct front_call *c = k->r->call;
 
 	if (!c->globals->systemd_cgroup)
-		return 0;
+		return groups_choose(c, k->spec, e);
+	if (rootless_is())
+		return err_set(e, ERR_UNSUPPORTED, "--systemd-cgroup: the systemd of a user is not asked; without root's powers control groups are those that are delegated");
 	return unit_check(e) < 0 ? -1 : unit_plan(k->m->config, c->args.v[0], k->spec->cgroup_path, c->a, &k->unit, e);
 }
 
@@ -316,7 +325,7 @@ int make_container(const struct make_request *r, struct made *ret, struct err *e
 		.holder = UNIT_HOLDER_EMPTY,
 	};
 
-	if (read_bundle(&k, e) < 0 || connect_caller(&k, e) < 0 || cgroup_setup(e) < 0 || plan_unit(&k, e) < 0)
+	if (read_bundle(&k, e) < 0 || connect_caller(&k, e) < 0 || groups_setup(e) < 0 || plan_unit(&k, e) < 0)
 		return -1;
 	if (instance_reserve(r->call->root, r->call->args.v[0], r->call->a, &m.instance, e) < 0)
 		return -1;
@@ -341,7 +350,7 @@ void made_undo(struct made *m)
 		cgroup_remove(rec->cgroup_path, ERR_IGNORED);
 	if (m->has_scope)
 		unit_stop(rec->cgroup_path, ERR_IGNORED);
-	if (rec != NULL)
+	if (rec != NULL && !str_is_empty(rec->cgroup_path))
 		cgroup_remove_above(rec->cgroup_path);
 	if (m->has_begun)
 		hooks_run_saved(&m->instance, HOOK_POSTSTOP, ERR_IGNORED);

@@ -46,6 +46,14 @@ struct made {
 int make_container(const struct make_request *r, struct made *ret, struct err *e);
 
 /**
+ * make_enter_users() - Before all that: one who may not mount enters the container's user namespace, and begins once more there
+ * @argv: the arguments of the program
+ * @e:    ERR_INVALID the configuration has none; else see rootless_enter()
+ * Return: 0 when that is not needed, or -1 with @e set
+ */
+int make_enter_users(const struct front_call *c, char *const *argv, struct err *e);
+
+/**
  * made_undo() - Kill it and take all of it away, for a step that fails later
  * Return: nothing
  */
