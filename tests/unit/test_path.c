@@ -328,7 +328,21 @@ START_TEST(names_are_single_and_safe)
 }
 END_TEST
 
-UNIT_MAIN("path", links_inside_a_root_stay_inside, magic_links_are_refused,
+START_TEST(programs_are_found_in_absolute_directories_only)
+{
+	const char *dir = unit_dir();
+	AUTO_FREE char *file = path_join(dir, "prog"), *path = xasprintf("bin::relative:/nowhere:%s:/bin", dir), *found = NULL;
+
+	ck_assert_int_eq(close(open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0755)), 0);
+	ck_assert_int_eq(setenv("PATH", path, 1), 0);
+	found = path_find_program("prog");
+	ck_assert_str_eq(found, file);
+	ck_assert_int_eq(setenv("PATH", "bin:relative:.", 1), 0);
+	ck_assert_ptr_null(path_find_program("sh"));
+}
+END_TEST
+
+UNIT_MAIN("path", programs_are_found_in_absolute_directories_only, links_inside_a_root_stay_inside, magic_links_are_refused,
 	  files_are_created_in_a_root_with_their_mode, directories_are_made_with_their_parents,
 	  opening_a_directory_follows_no_link, trees_are_removed_with_all_kinds_of_files,
 	  what_is_absent_is_removed_already, a_file_or_link_alone_is_removed,
