@@ -137,7 +137,7 @@ static void add_annotations(struct jw *w)
 	seccomp_library_version(seccomp);
 	jw_obj(w, "annotations");
 	jw_str(w, "io.github.seccomp.libseccomp.version", seccomp);
-	jw_str(w, "org.opencontainers.runc.checkpoint.enabled", "false");
+	jw_str(w, "org.opencontainers.runc.checkpoint.enabled", "true");
 	jw_obj_end(w);
 }
 

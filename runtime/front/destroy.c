@@ -14,7 +14,7 @@ static int remove_group(const struct instance_record *rec, struct err *e)
 	if (rec == NULL || str_is_empty(rec->cgroup_path))
 		return 0;
 	/* Of one that never had a process nobody knows whether the group was made yet; it may be somebody else's */
-	if (rec->pid == 0)
+	if (rec->pid == 0 && !rec->has_group)
 		cgroup_remove_empty(rec->cgroup_path, ERR_IGNORED);
 	else if (cgroup_remove(rec->cgroup_path, e) < 0 || (rec->is_scope && unit_stop(rec->cgroup_path, e) < 0))
 		return -1;

@@ -55,7 +55,7 @@ struct front_command {
 #define ARGS_MANY SIZE_MAX
 
 extern const struct front_command front_create, front_run, front_start, front_state, front_kill, front_delete, front_list,
-	front_exec, front_pause, front_resume, front_ps, front_events, front_spec, front_features, front_update;
+	front_exec, front_checkpoint, front_restore, front_pause, front_resume, front_ps, front_events, front_spec, front_features, front_update;
 extern const struct front_command *const front_commands[]; /* ends with NULL */
 extern const struct opt_tables front_global_options;
 

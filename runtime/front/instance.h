@@ -33,6 +33,7 @@ struct instance_record {
 	char *created;        /* RFC 3339 */
 	char *cgroup_path;    /* below each hierarchy; "": none */
 	bool is_scope;        /* the group is a scope of systemd's */
+	bool has_group;       /* the group was made for it before it had a process */
 	bool has_hooks;       /* some command is to look for hooks in the configuration */
 	bool own_pid_ns;      /* its end is the end of all its processes */
 	int64_t pid;          /* 0: none yet */

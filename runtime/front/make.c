@@ -142,23 +142,21 @@ static int connect_caller(struct making *k, struct err *e)
 
 /* --- writing down -------------------------------------------------------------------------------------------------- */
 
-static struct instance_record *new_record(const struct making *k)
+struct instance_record *make_record(const struct oci_config *config, const struct launch_spec *spec, bool has_hooks, struct arena *a)
 {
-	struct arena *a = k->r->call->a;
 	struct instance_record *rec = arena_new_obj(a, struct instance_record);
-	const struct oci_config *config = k->m->config;
 	const char *root = config->root != NULL && config->root->path != NULL ? config->root->path : "";
 	char now[CLOCK_TEXT_MAX];
 
 	rec->version = INSTANCE_VERSION;
 	rec->oci_version = config->oci_version != NULL ? config->oci_version : arena_strdup(a, OCI_RUNTIME_VERSION);
-	rec->id = arena_strdup(a, k->r->call->args.v[0]);
-	rec->bundle = arena_strdup(a, k->bundle);
-	rec->rootfs = root[0] == '/' ? arena_strdup(a, root) : arena_printf(a, "%s/%s", k->bundle, root);
+	rec->id = arena_strdup(a, spec->id);
+	rec->bundle = arena_strdup(a, spec->container_dir);
+	rec->rootfs = root[0] == '/' ? arena_strdup(a, root) : arena_printf(a, "%s/%s", spec->container_dir, root);
 	rec->created = arena_strdup(a, clock_rfc3339(clock_wall_ns(), now));
-	rec->cgroup_path = k->spec->cgroup_path;
-	rec->is_scope = k->unit != NULL;
-	rec->has_hooks = k->has_hooks;
+	rec->cgroup_path = spec->cgroup_path;
+	rec->is_scope = spec->cgroup_is_made;
+	rec->has_hooks = has_hooks;
 	rec->own_pid_ns = bundle_config_owns_pids(config);
 	rec->annotations = config->annotations;
 	return rec;
@@ -168,7 +166,7 @@ static int write_down(struct making *k, struct err *e)
 {
 	struct instance *i = &k->m->instance;
 
-	i->record = new_record(k);
+	i->record = make_record(k->m->config, k->spec, k->has_hooks, k->r->call->a);
 	if (instance_save(i, e) < 0)
 		return -1;
 	return file_replace(i->dir_fd, BUNDLE_CONFIG, k->text.text, k->text.n, 0600, e);

@@ -10,6 +10,7 @@
 #include "runtime/front/instance.h"
 #include "runtime/launch.h"
 
+struct launch_spec;
 struct oci_config;
 
 /* Options of both commands. */
@@ -37,6 +38,13 @@ struct made {
 	bool has_begun; /* hooks may have been run: poststop is for them */
 };
 #define MADE_EMPTY { .instance = INSTANCE_EMPTY, .process = LAUNCHED_EMPTY }
+
+/**
+ * make_record() - What is written down of a container that is about to be made
+ * @spec: of its configuration; borrows both, and keeps parts of them
+ * Return: in @a
+ */
+struct instance_record *make_record(const struct oci_config *config, const struct launch_spec *spec, bool has_hooks, struct arena *a);
 
 /**
  * make_container() - Make it, with its process waiting for the start or running
