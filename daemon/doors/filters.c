@@ -6,7 +6,7 @@
 
 #include "base/own.h"
 
-enum { FILTERS_MAX_KEYS = 32, FILTERS_MAX_VALUES = 1024, PATTERN_MAX_BYTES = 256, PATTERN_MAX_PLUSES = 4 };
+enum { FILTERS_MAX_KEYS = 32, FILTERS_MAX_VALUES = 1024, PATTERN_MAX_BYTES = 256, PATTERN_MAX_PLUSES = 4, PATTERN_MAX_COPIED_GROUPS = 1 };
 
 struct parse_ctx {
 	struct arena *a;
@@ -134,21 +134,25 @@ bool filters_match_labels(const struct filters *f, const char *key, const struct
 }
 
 /*
- * The C library unrolls "{1,255}" and doubles what stands before each "+": nested they multiply to gigabytes; and "\1"
- * takes exponential time. Names have no braces, so patterns with these are for nobody but an attacker.
+ * The C library unrolls "{1,255}", copies what stands before each "+", and takes exponential time for "\1". Copies of copies
+ * multiply ("a????+++", "((a+)+)+"): so one group may have a plus, and a repetition is not repeated, which Go does not know, either.
+ * Names have no braces, so patterns with these are for nobody but an attacker.
  */
 static bool is_bounded(const char *pattern)
 {
-	size_t n_pluses = 0;
+	size_t n_pluses = 0, n_copied_groups = 0;
 
-	if (strlen(pattern) > PATTERN_MAX_BYTES || strchr(pattern, '{') != NULL)
-		return false;
-	for (const char *at = strchr(pattern, '\\'); at != NULL; at = strchr(at + 2, '\\'))
-		if (at[1] == '\0' || (at[1] >= '0' && at[1] <= '9'))
+	for (const char *at = pattern; *at != '\0'; at++) {
+		bool repeats = strchr("*+?", *at) != NULL;
+
+		if (*at == '{' || (repeats && at[1] != '\0' && strchr("*+?", at[1]) != NULL))
 			return false;
-	for (const char *at = strchr(pattern, '+'); at != NULL; at = strchr(at + 1, '+'))
-		n_pluses++;
-	return n_pluses <= PATTERN_MAX_PLUSES;
+		n_pluses += *at == '+';
+		n_copied_groups += *at == ')' && at[1] == '+';
+		if (*at == '\\' && (*++at == '\0' || (*at >= '0' && *at <= '9')))
+			return false;
+	}
+	return strlen(pattern) <= PATTERN_MAX_BYTES && n_pluses <= PATTERN_MAX_PLUSES && n_copied_groups <= PATTERN_MAX_COPIED_GROUPS;
 }
 
 static bool name_matches(const char *pattern, const char *name)
