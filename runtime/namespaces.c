@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,12 +21,9 @@
 static const struct {
 	const char *type;
 	int flag;
-	bool can_join;
 } kinds[] = {
-	{ "pid", CLONE_NEWPID, true },   { "network", CLONE_NEWNET, true },
-	{ "mount", CLONE_NEWNS, false }, { "ipc", CLONE_NEWIPC, true },
-	{ "uts", CLONE_NEWUTS, true },   { "cgroup", CLONE_NEWCGROUP, true },
-	{ "time", CLONE_NEWTIME, true }, { "user", CLONE_NEWUSER, true },
+	{ "pid", CLONE_NEWPID }, { "network", CLONE_NEWNET },   { "mount", CLONE_NEWNS }, { "ipc", CLONE_NEWIPC },
+	{ "uts", CLONE_NEWUTS }, { "cgroup", CLONE_NEWCGROUP }, { "time", CLONE_NEWTIME }, { "user", CLONE_NEWUSER },
 };
 
 static const char *name_of(int flag)
@@ -62,8 +60,7 @@ bool namespaces_has(const struct launch_plan_stages *s, int flag)
 	return false;
 }
 
-static int add(struct launch_plan_stages *s, const struct oci_namespace *ns, int flag,
-	       bool can_join, struct err *e)
+static int add(struct launch_plan_stages *s, const struct oci_namespace *ns, int flag, struct err *e)
 {
 	if ((s->clone_flags & (uint64_t)flag) != 0 || namespaces_has(s, flag))
 		return err_set(e, ERR_INVALID, "'%s' comes twice", ns->type);
@@ -71,9 +68,6 @@ static int add(struct launch_plan_stages *s, const struct oci_namespace *ns, int
 		s->clone_flags |= (uint64_t)flag;
 		return 0;
 	}
-	if (!can_join)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "joining a %s namespace by path is not supported", ns->type);
 	if (ns->path[0] != '/' && !str_starts(ns->path, "fd:"))
 		return err_set(e, ERR_INVALID, "path '%.200s' is not absolute", ns->path);
 	s->joins[s->n_joins++] = (struct namespace_join){
@@ -86,7 +80,7 @@ static int plan_one(struct launch_plan_stages *s, const struct oci_namespace *ns
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (str_eq(ns->type, kinds[i].type))
-			return add(s, ns, kinds[i].flag, kinds[i].can_join, e);
+			return add(s, ns, kinds[i].flag, e);
 	return err_set(e, ERR_UNSUPPORTED, "type '%s' is not supported", ns->type);
 }
 
@@ -115,6 +109,20 @@ static int plan_offsets(const struct oci_linux *lin, struct arena *a, struct lau
 	return 0;
 }
 
+static int check_mount(const struct launch_plan_stages *s, struct err *e)
+{
+	bool has_user = (s->clone_flags & CLONE_NEWUSER) != 0 || namespaces_has(s, CLONE_NEWUSER);
+
+	if ((s->clone_flags & CLONE_NEWNS) != 0)
+		return 0;
+	if (!namespaces_has(s, CLONE_NEWNS))
+		return err_set(e, ERR_UNSUPPORTED, "a container without a mount namespace is not supported");
+	/* Its mounts could not be locked: that takes a namespace of its own */
+	if (has_user)
+		return err_set(e, ERR_UNSUPPORTED, "joining a mount namespace by path beside a user namespace is not supported");
+	return 0;
+}
+
 int namespaces_plan(const struct oci_linux *lin, bool is_v2, struct arena *a,
 		    struct launch_plan_stages *ret, struct err *e)
 {
@@ -122,9 +130,8 @@ int namespaces_plan(const struct oci_linux *lin, bool is_v2, struct arena *a,
 	for (size_t i = 0; i < lin->n_namespaces; i++)
 		if (plan_one(ret, &lin->namespaces[i], e) < 0)
 			return err_wrap(e, "linux.namespaces[%zu]", i);
-	if ((ret->clone_flags & CLONE_NEWNS) == 0)
-		return err_set(e, ERR_UNSUPPORTED,
-			       "linux.namespaces: a container without a mount namespace is not supported");
+	if (check_mount(ret, e) < 0)
+		return err_wrap(e, "linux.namespaces");
 	/* Before it has joined its groups, its namespace would have the caller's as roots: v2 joins by the clone itself */
 	if (!is_v2 && (ret->clone_flags & CLONE_NEWCGROUP) != 0) {
 		ret->clone_flags &= ~(uint64_t)CLONE_NEWCGROUP;
@@ -218,10 +225,26 @@ static int check_watchers(const struct namespace_join *j, struct err *e)
 	return err_set(e, ERR_DENIED, "a process in it has CAP_SYS_PTRACE, and would see what starts there with powers that it has not");
 }
 
+/* The container's root replaces what is in there: not the one that we live in, nor that of the machine. */
+static int check_not_ours(const struct namespace_join *j, struct err *e)
+{
+	static const char *const ours[] = { "/proc/self/ns/mnt", "/proc/1/ns/mnt" };
+	struct stat st, other;
+
+	if (j->flag != CLONE_NEWNS)
+		return 0;
+	if (fstat(j->fd, &st) < 0)
+		return err_sys(e, "look at '%.200s'", j->source);
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		if (stat(ours[i], &other) == 0 && other.st_ino == st.st_ino && other.st_dev == st.st_dev)
+			return err_set(e, ERR_DENIED, "'%.200s' is that of the host, whose root the container's would replace", j->source);
+	return 0;
+}
+
 int namespaces_open(struct launch_plan_stages *s, int *fds, size_t n_fds, struct err *e)
 {
 	for (size_t i = 0; i < s->n_joins; i++)
-		if (open_one(&s->joins[i], fds, n_fds, e) < 0 || check_watchers(&s->joins[i], e) < 0)
+		if (open_one(&s->joins[i], fds, n_fds, e) < 0 || check_watchers(&s->joins[i], e) < 0 || check_not_ours(&s->joins[i], e) < 0)
 			return err_wrap(e, "join %s namespace", s->joins[i].type);
 	return 0;
 }

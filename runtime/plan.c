@@ -185,10 +185,11 @@ static bool has_hooks(const struct oci_hooks *h)
 	return h != NULL && h->n_prestart + h->n_create_runtime + h->n_create_container + h->n_start_container + h->n_poststart + h->n_poststop != 0;
 }
 
-static bool has_user_namespace(const struct oci_linux *lin)
+/* Namespaces that kilnd's containers never have. */
+static bool has_strange_namespace(const struct oci_linux *lin)
 {
 	for (size_t i = 0; i < lin->n_namespaces; i++)
-		if (str_eq(lin->namespaces[i].type, "user"))
+		if (str_eq(lin->namespaces[i].type, "user") || (str_eq(lin->namespaces[i].type, "mount") && !str_is_empty(lin->namespaces[i].path)))
 			return true;
 	return false;
 }
@@ -211,8 +212,8 @@ static int refuse(const struct launch_spec *spec, struct err *e)
 	if (spec->data_root != NULL && has_hooks(c->hooks))
 		return err_set(e, ERR_UNSUPPORTED, "hooks are not supported");
 	/* Its overlay would be looked for by the container's root, who may not enter our directories */
-	if (spec->data_root != NULL && (l->n_uid_mappings != 0 || l->n_gid_mappings != 0 || has_user_namespace(l)))
-		return err_set(e, ERR_UNSUPPORTED, "linux.namespaces: a user namespace, linux.uidMappings and linux.gidMappings are not supported");
+	if (spec->data_root != NULL && (l->n_uid_mappings != 0 || l->n_gid_mappings != 0 || has_strange_namespace(l)))
+		return err_set(e, ERR_UNSUPPORTED, "linux.namespaces: a user namespace, a mount namespace by path, linux.uidMappings and linux.gidMappings are not supported");
 	if (plan_check_label(l->mount_label, access("/sys/fs/selinux/enforce", F_OK) == 0, e) < 0)
 		return -1;
 	if (is_given(&l->intel_rdt))

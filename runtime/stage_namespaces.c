@@ -111,13 +111,17 @@ void stage_namespaces(struct stage_ctx *c, const struct launch_plan_stages *plan
 	int own_ns = -1;
 
 	stage_enter(c, STAGE_NAMESPACES);
+	for (size_t i = 0; i < plan->n_joins; i++)
+		/* pid counts for children only: launch() has done it */
+		if (plan->joins[i].flag != CLONE_NEWPID && plan->joins[i].flag != CLONE_NEWNS)
+			stage_enter_namespace(c, &plan->joins[i]);
+	stage_time(c, plan);
+	/* last: what else is looked for is not there */
 	for (size_t i = 0; i < plan->n_joins; i++) {
-		/* counts for children only: launch() has done it */
-		if (plan->joins[i].flag != CLONE_NEWPID)
+		if (plan->joins[i].flag == CLONE_NEWNS)
 			stage_enter_namespace(c, &plan->joins[i]);
 		stage_close(plan->joins[i].fd);
 	}
-	stage_time(c, plan);
 	for (size_t i = 0; i < plan->n_ops; i++) {
 		if (plan->ops[i].kind != MOUNT_BIND || plan->ops[i].inside == NULL)
 			continue;

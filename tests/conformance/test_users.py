@@ -8,7 +8,7 @@ import subprocess
 
 from contract import each
 from harness import eq, eventually, has
-from test_config import only_kiln
+from test_config import only_kiln, started
 from test_console import ConsoleSocket, read_until
 
 FIRST, COUNT = 200000, 65536
@@ -215,6 +215,31 @@ def test_namespaces_joined_beside_a_user_namespace(rt):
     # gone meanwhile: it is said, and nothing is left
     b = joining(rt, {"ipc": paths["ipc"]}, "user", "mount")
     has(rt.fails("create", "--bundle", b.dir, b.id), "join ipc namespace")
+    eq(rt.ids(), [])
+
+
+@each
+def test_a_mount_namespace_joined_by_path(rt):
+    """The container's root replaces what is in there, for all who live in it; never that of the host."""
+    with holder("mount") as paths:
+        b = rt.bundle("sh", "-c", "cat /proc/self/mountinfo >/tmp/mounts; touch /tmp/made; exec sleep 1000")
+        where = next(n for n in b.config["linux"]["namespaces"] if n["type"] == "mount")
+        where["path"] = paths["mount"]
+        b.write()
+        pid, root = started(rt, b), os.path.dirname(os.path.dirname(paths["mount"])) + "/root"
+        eventually("it has made a file", lambda: os.path.exists(root + "/tmp/made"))
+        eq((os.readlink(f"/proc/{pid}/ns/mnt"), os.path.samefile(root, b.rootfs)), (os.readlink(paths["mount"]), True))
+        with open(root + "/tmp/mounts") as f:
+            eq(sorted(line.split()[4] for line in f if line.split()[4] in ("/", "/proc", "/dev", "/sys", "/proc/sys")), ["/", "/dev", "/proc", "/proc/sys", "/sys"])
+        eq(rt.call("exec", b.id, "readlink", "/proc/self/ns/mnt").out.strip(), os.readlink(paths["mount"]))
+        rt.call("delete", "--force", b.id)
+    if rt.is_kiln:
+        for path, more, words in (("/proc/self/ns/mnt", [], "is that of the host"), ("/proc/1/ns/mnt", [], "join mount namespace: "),
+                                  (paths["mount"], [{"type": "user"}], "beside a user namespace is not supported")):
+            where["path"] = path
+            b.config["linux"]["namespaces"] += more
+            b.write()
+            has(rt.fails("create", "--bundle", b.dir, b.id), words)
     eq(rt.ids(), [])
 
 

@@ -84,6 +84,7 @@ START_TEST(what_cannot_be_is_refused_by_name)
 	struct oci_namespace twice[] = { MOUNT,
 					 { .type = (char *)"ipc" },
 					 { .type = (char *)"ipc", .path = (char *)"/x" } };
+	struct oci_namespace mounts[] = { { .type = (char *)"mount", .path = (char *)"/proc/self/ns/mnt" }, { .type = (char *)"user" } };
 	struct launch_plan_stages s;
 	struct err e = { 0 };
 
@@ -91,10 +92,12 @@ START_TEST(what_cannot_be_is_refused_by_name)
 	ck_assert_msg(strstr(e.msg, "linux.namespaces[2]: 'ipc' comes twice") != NULL, "%s", e.msg);
 	ck_assert_int_lt(plan(twice + 1, 1, true, a, &s, &e), 0);
 	ck_assert_msg(strstr(e.msg, "without a mount namespace") != NULL, "%s", e.msg);
-	twice[0].path = (char *)"/proc/self/ns/mnt";
-	ck_assert_int_lt(plan(twice, 1, true, a, &s, &e), 0);
-	ck_assert_msg(e.kind == ERR_UNSUPPORTED && strstr(e.msg, "mount namespace by path") != NULL,
-		      "%s", e.msg);
+	ck_assert_int_lt(plan(mounts, 2, true, a, &s, &e), 0);
+	ck_assert_msg(e.kind == ERR_UNSUPPORTED && strstr(e.msg, "mount namespace by path beside a user namespace") != NULL, "%s", e.msg);
+	ck_assert_int_eq(plan(mounts, 1, true, a, &s, &e), 0);
+	ck_assert_int_lt(namespaces_open(&s, NULL, 0, &e), 0);
+	ck_assert_msg(e.kind == ERR_DENIED && strstr(e.msg, "is that of the host") != NULL, "%s", e.msg);
+	namespaces_close(&s);
 	check_refused("moon", "/x", ERR_UNSUPPORTED, "type 'moon'");
 	check_refused("ipc", "proc/self/ns/ipc", ERR_INVALID, "not absolute");
 }
