@@ -89,10 +89,12 @@ int idmap_write(const struct idmap *map, pid_t pid, struct err *e)
 	return write_map(pid, "uid_map", map->uids, map->n_uids, e) < 0 ? -1 : write_map(pid, "gid_map", map->gids, map->n_gids, e);
 }
 
-/* It does nothing, and dies with us. */
-static _Noreturn void be_there(void)
+/* It does nothing, and dies with us, also when we have died already. */
+static _Noreturn void be_there(pid_t parent)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
 	for (;;)
 		pause();
 }
@@ -130,20 +132,23 @@ static int read_map(pid_t pid, const char *name, struct arena *a, const struct o
 }
 
 /* In a child, since whoever enters one does not come back. It tells how that went, and dies with us. */
-static _Noreturn void enter(int ns, int to)
+static _Noreturn void enter(int ns, int to, pid_t parent)
 {
 	int sys = setns(ns, CLONE_NEWUSER) < 0 ? errno : 0;
 
 	if (write(to, &sys, sizeof(sys)) != sizeof(sys) || sys != 0)
 		_exit(1);
-	be_there();
+	be_there(parent);
 }
 
 static int hear_entered(int from, struct err *e)
 {
 	int sys = 0;
+	ssize_t n = read(from, &sys, sizeof(sys));
 
-	if (read(from, &sys, sizeof(sys)) != sizeof(sys))
+	if (n < 0)
+		return err_sys(e, "hear from the process that enters it");
+	if (n != sizeof(sys))
 		return err_set(e, ERR_INTERNAL, "the process that was to enter it has ended");
 	/* The kernel's word for what one is in */
 	if (sys == EINVAL)
@@ -155,8 +160,8 @@ static int hear_entered(int from, struct err *e)
 int idmap_read(int ns, struct arena *a, struct idmap *ret, struct err *e)
 {
 	AUTO_CLOSE int from = -1, to = -1;
+	pid_t parent = getpid(), pid;
 	int ends[2], done;
-	pid_t pid;
 
 	if (fd_pipe(ends, 0) < 0)
 		return err_sys(e, "make a pipe");
@@ -166,7 +171,7 @@ int idmap_read(int ns, struct arena *a, struct idmap *ret, struct err *e)
 	if (pid < 0)
 		return err_sys(e, "clone a process that enters it");
 	if (pid == 0)
-		enter(ns, to);
+		enter(ns, to, parent);
 	close_fd(&to);
 	done = hear_entered(from, e) < 0 || read_map(pid, "uid_map", a, &ret->uids, &ret->n_uids, e) < 0 || read_map(pid, "gid_map", a, &ret->gids, &ret->n_gids, e) < 0;
 	end_child(pid);
@@ -186,13 +191,13 @@ static int fill(pid_t pid, const struct idmap *map, int *ret_fd, struct err *e)
 
 static int make_namespace(const struct idmap *map, int *ret_fd, struct err *e)
 {
-	pid_t pid = (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_NEWUSER | SIGCHLD), NULL, NULL, NULL, 0ul);
+	pid_t parent = getpid(), pid = (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_NEWUSER | SIGCHLD), NULL, NULL, NULL, 0ul);
 	int done;
 
 	if (pid < 0)
 		return err_sys(e, "make a user namespace");
 	if (pid == 0)
-		be_there();
+		be_there(parent);
 	done = fill(pid, map, ret_fd, e);
 	end_child(pid);
 	return done;

@@ -201,8 +201,9 @@ static int copy_there_and_back(int pidfd, int sock)
 	ns = openat(proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (ns < 0)
 		return errno;
-	/* A child that has died meanwhile is heard of */
-	return fd_send_msg(sock, "", 1, &ns, 1) == 1 || errno == EPIPE || errno == ECONNRESET ? 0 : errno;
+	if (fd_send_msg(sock, "", 1, &ns, 1) == 1)
+		return 0;
+	return errno == EPIPE || errno == ECONNRESET ? ESRCH : errno;
 }
 
 int userns_lock(int pidfd, int sock, struct err *e)
@@ -216,7 +217,8 @@ int userns_lock(int pidfd, int sock, struct err *e)
 		_exit(copy_there_and_back(pidfd, sock));
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	/* ESRCH: the child has died meanwhile, and is heard of */
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == ESRCH))
 		return 0;
 	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 	return err_sys(e, "lock the mounts");

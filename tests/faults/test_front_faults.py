@@ -14,11 +14,14 @@ from harness import Failed, cgroup_dirs, eq, eventually, mounts
 from ociruntime import Runtime, reap_strays
 from trial import LONG, SEED
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "conformance"))
+import test_users  # noqa: E402
+
 ONLY = os.environ.get("KILN_ONLY", "")
 # What takes away: where this fails, something stays, and the next delete finds it.
 REMOVALS = {"unlinkat", "unlink", "rmdir", "kill", "pidfd_send_signal", "poll", "openat", "openat64", "fdopendir", "open", "open64", "fstatat64"}
 # Who cannot say why: the message itself is not written, or there is no errno in it.
-MUTE = ("write in fd_write_all", "stage_hook_child", "stage_is_executable", "stage_find_program")
+MUTE = ("write in fd_write_all", "stage_hook_child", "stage_is_executable", "stage_find_program", "write in enter:")
 
 
 class Front:
@@ -66,6 +69,14 @@ class FrontCreate(Front):
         # what waits may fail in that, behind the create
         if is_done and "stage_wait" not in str(self.site):
             eq(self.status(), "created")
+
+
+class FrontJoined(FrontCreate):
+    """Into a user namespace and others, by one process more."""
+    def __init__(self, rt):
+        super().__init__(rt)
+        self.b = test_users.joining(rt, self.paths, "mount", "uts", "cgroup", ids=[])
+        self.b.write("sleep", "1000")
 
 
 class FrontStart(Front):
@@ -202,6 +213,12 @@ def test_front_create():
     FrontBench(FrontCreate).run()
 
 
+def test_front_joined():
+    with test_users.holder("user", "network") as paths, test_users.holder("ipc", "pid") as more:
+        FrontJoined.paths = {**paths, **more}
+        FrontBench(FrontJoined).run()
+
+
 def test_front_start():
     FrontBench(FrontStart).run()
 
@@ -214,5 +231,5 @@ def test_front_delete():
     FrontBench(FrontDelete).run()
 
 
-for test in (test_front_create, test_front_start, test_front_exec, test_front_delete):
+for test in (test_front_create, test_front_joined, test_front_start, test_front_exec, test_front_delete):
     test.timeout_s = 3600 if LONG else 100
