@@ -27,6 +27,7 @@
 #include "runtime/front/handover.h"
 #include "runtime/front/hooks.h"
 #include "runtime/front/make.h"
+#include "runtime/front/unit.h"
 
 #define PID_FILE "criu.pid"
 
@@ -54,11 +55,14 @@ struct restoring {
 	struct checkpoint_dirs dirs;
 	bool has_hooks;
 	int net_fd; /* owned; -1 */
+	struct unit_props *unit;   /* NULL: the control group is not systemd's */
+	struct unit_holder holder; /* owned */
 };
 
 static void restoring_done(struct restoring *r)
 {
 	close_fd(&r->net_fd);
+	unit_let_go(&r->holder);
 }
 
 /* --- before anything is made --------------------------------------------------------------------------------------------- */
@@ -78,14 +82,12 @@ static int read_bundle(struct restoring *r, struct err *e)
 	const char *bundle = r->o->bundle != NULL ? r->o->bundle : ".";
 	char dir[PATH_MAX];
 
-	if (c->globals->systemd_cgroup)
-		return err_set(e, ERR_UNSUPPORTED, "--systemd-cgroup: a restore does not make scopes");
 	if (realpath(bundle, dir) == NULL)
 		return err_sys(e, "bundle '%s'", bundle);
 	if (bundle_config_read(AT_FDCWD, dir, c->a, &r->text, e) < 0 || bundle_config_parse(&r->text, c->a, &r->m->config, e) < 0 ||
 	    checkpoint_check(r->m->config, e) < 0 || hooks_check(r->m->config, &r->has_hooks, e) < 0 || check_hooks(r->m->config->hooks, e) < 0)
 		return -1;
-	return bundle_config_spec(r->m->config, arena_strdup(c->a, dir), c->args.v[0], false, c->a, &r->spec, e);
+	return bundle_config_spec(r->m->config, arena_strdup(c->a, dir), c->args.v[0], c->globals->systemd_cgroup, c->a, &r->spec, e);
 }
 
 static int read_image(struct restoring *r, struct err *e)
@@ -95,6 +97,18 @@ static int read_image(struct restoring *r, struct err *e)
 	if (checkpoint_dirs(r->o, false, r->call->a, &r->dirs, &dir, e) < 0)
 		return -1;
 	return checkpoint_load(dir, r->call->a, &r->image, e) < 0 ? err_wrap(e, "--image-path") : 0;
+}
+
+/* What can be had here, for groups in the form that they have. */
+static int check_groups(struct restoring *r, struct err *e)
+{
+	const struct front_call *c = r->call;
+
+	if (cgroup_setup(e) < 0 || checkpoint_layout(e) < 0)
+		return -1;
+	if (!c->globals->systemd_cgroup)
+		return 0;
+	return unit_check(e) < 0 ? -1 : unit_plan(r->m->config, c->args.v[0], r->spec->cgroup_path, c->a, &r->unit, e);
 }
 
 static const char *network_path(const struct oci_config *config)
@@ -127,12 +141,26 @@ static int write_down(struct restoring *r, struct err *e)
 	return instance_save(i, e) < 0 ? -1 : file_replace(i->dir_fd, BUNDLE_CONFIG, r->text.text, r->text.n, 0600, e);
 }
 
+static int make_scope(struct restoring *r, const struct oci_resources *resources, struct err *e)
+{
+	if (unit_start(r->unit, r->spec->cgroup_path, &r->holder, e) < 0)
+		return -1;
+	r->m->has_scope = true;
+	return cgroup_adopt(r->spec->cgroup_path, resources, &r->m->process.cgroup, e);
+}
+
+static int make_plain_group(struct restoring *r, const struct oci_resources *resources, struct err *e)
+{
+	if (cgroup_make_above(r->spec->cgroup_path, r->spec->cgroup_root, e) < 0)
+		return -1;
+	return cgroup_create(r->spec->cgroup_path, resources, &r->m->process.cgroup, e);
+}
+
 static int make_group(struct restoring *r, struct err *e)
 {
 	const struct oci_linux *l = r->m->config->linux_;
 
-	if (cgroup_make_above(r->spec->cgroup_path, r->spec->cgroup_root, e) < 0 ||
-	    cgroup_create(r->spec->cgroup_path, l != NULL ? l->resources : NULL, &r->m->process.cgroup, e) < 0)
+	if ((r->unit != NULL ? make_scope : make_plain_group)(r, l != NULL ? l->resources : NULL, e) < 0)
 		return -1;
 	r->m->instance.record->has_group = true;
 	return instance_save(&r->m->instance, e);
@@ -201,6 +229,7 @@ static int make(struct restoring *r, struct err *e)
 
 	if (write_down(r, e) < 0 || make_group(r, e) < 0 || run_criu(r, pid_file, e) < 0 || take_process(r, e) < 0)
 		return -1;
+	unit_let_go(&r->holder);
 	r->m->has_begun = true;
 	return handover_pid(r->o->pid_file, r->m->process.pid, e) < 0 ? -1 : hooks_run_saved(&r->m->instance, HOOK_POSTSTART, e);
 }
@@ -208,13 +237,14 @@ static int make(struct restoring *r, struct err *e)
 static int restore_container(const struct front_call *c, struct made *ret, struct err *e)
 {
 	struct made m = MADE_EMPTY;
-	__attribute__((cleanup(restoring_done))) struct restoring r = { .call = c, .o = c->o, .m = &m, .net_fd = -1 };
+	__attribute__((cleanup(restoring_done))) struct restoring r = { .call = c, .o = c->o, .m = &m, .net_fd = -1, .holder = UNIT_HOLDER_EMPTY };
 
-	if (read_bundle(&r, e) < 0 || read_image(&r, e) < 0 || cgroup_setup(e) < 0 || checkpoint_layout(e) < 0 || open_network(&r, e) < 0)
+	if (read_bundle(&r, e) < 0 || read_image(&r, e) < 0 || check_groups(&r, e) < 0 || open_network(&r, e) < 0)
 		return -1;
 	if (instance_reserve(c->root, c->args.v[0], c->a, &m.instance, e) < 0)
 		return -1;
 	if (make(&r, e) < 0) {
+		unit_let_go(&r.holder);
 		made_undo(&m);
 		made_done(&m);
 		return -1;

@@ -103,7 +103,7 @@ def test_checkpoint_and_restore():
 
 def test_checkpoints_in_steps_and_restores_that_are_killed():
     """Memory beforehand and the rest after it; a network namespace that was joined by path is joined again; whoever kills a restore has left
-    what delete takes away."""
+    what delete takes away; and it comes back in a scope of systemd's."""
     need_criu()
     with kiln() as rt:
         b = counter(rt)
@@ -129,6 +129,14 @@ def test_checkpoints_in_steps_and_restores_that_are_killed():
             goes_on(b, last)
             eq(os.stat(f"/proc/{rt.state(b.id)['pid']}/ns/net").st_ino, os.stat(f"/run/netns/{b.id}").st_ino)
             rt.call("delete", "--force", b.id)
+            if os.path.isdir("/run/systemd/system"):
+                b.config["linux"]["cgroupsPath"] = f"kiln-test.slice:kc:{b.id}"
+                b.write()
+                rt.call(*restore, globals=("--systemd-cgroup",), **silent)
+                goes_on(b, last)
+                with open(f"/proc/{rt.state(b.id)['pid']}/cgroup") as f:
+                    eq(f.read(), f"0::/kiln.slice/kiln-test.slice/kc-{b.id}.scope\n")
+                rt.call("delete", "--force", b.id)
         finally:
             subprocess.run(["ip", "netns", "delete", b.id], check=True)
 
