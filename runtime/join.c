@@ -73,9 +73,13 @@ static bool filter_allows_the_rest(const struct process_plan *p)
 		{ { SYS_ioctl, { 0, TIOCSCTTY } }, p->tty },
 		/* An agent would be asked about the intermediate, which it is not told of. That a profile forbids them is told by their stage */
 		{ { SYS_capset, { 0 } }, p->has_listener },
+		{ { SYS_close, { 0 } }, p->has_listener },
 		{ { SYS_prctl, { PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE } }, p->has_listener },
 	};
 
+	/* The program would hold, where others see it, what only the agent is to have */
+	if (p->tells_listener)
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i].is_done && !seccomp_allows(&p->filter, &calls[i].call))
 			return false;

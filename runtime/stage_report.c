@@ -92,7 +92,11 @@ void stage_send_listener(struct stage_ctx *c, int listener_fd, bool by_number)
 {
 	struct stage_msg m = { .kind = STAGE_MSG_LISTENER, .stage = c->at, .number = listener_fd };
 
-	c->listener_fd = listener_fd;
 	if (by_number ? write(c->report_fd, &m, sizeof(m)) != sizeof(m) : stage_send_fd(c, STAGE_MSG_LISTENER, listener_fd) < 0)
 		stage_die(c, "hand the seccomp listener over", NULL);
+	c->has_told_listener = true;
+	c->listener_fd = by_number ? listener_fd : -1;
+	/* Whoever sees us in the container must not get to answer for the agent */
+	if (!by_number)
+		close(listener_fd);
 }

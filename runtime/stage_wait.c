@@ -72,10 +72,11 @@ void stage_lookup(struct stage_ctx *c, const struct process_plan *p)
  */
 void stage_listener_taken(struct stage_ctx *c)
 {
-	if (c->listener_fd < 0)
+	if (!c->has_told_listener)
 		return;
 	stage_hear_parent(c);
-	close(c->listener_fd);
+	if (c->listener_fd >= 0)
+		close(c->listener_fd);
 	c->listener_fd = -1;
 }
 

@@ -53,7 +53,8 @@ struct stage_ctx {
 	int null_fd;     /* the container's verified /dev/null; -1 */
 	int tty_fd;      /* the terminal's own side; -1 */
 	int lsm_fd;      /* where init is to confine itself; -1 */
-	int listener_fd; /* by which the seccomp filter asks an agent; -1 */
+	bool has_told_listener; /* the parent's answer to that is still to come */
+	int listener_fd; /* by which the seccomp filter asks an agent, until the parent has fetched it; -1 */
 };
 
 /* --- mounts ------------------------------------------------------------------------------------------------ */

@@ -103,15 +103,21 @@ int bundle_config_spec(struct oci_config *config, const char *bundle, const char
 	return 0;
 }
 
+void bundle_resources_warn(const struct oci_resources *r)
+{
+	const struct oci_memory *m = r != NULL ? r->memory : NULL;
+
+	if (m != NULL && ((m->kernel_bytes.set && m->kernel_bytes.v != 0) || (m->kernel_tcp_bytes.set && m->kernel_tcp_bytes.v != 0)))
+		log_warn("linux.resources.memory.kernel, kernelTCP: current kernels have no such limit: they have no effect");
+}
+
 void bundle_config_warn(const struct oci_config *config)
 {
 	const struct oci_linux *lin = config->linux_;
-	const struct oci_memory *m = lin != NULL && lin->resources != NULL ? lin->resources->memory : NULL;
 
 	if (lin != NULL && !str_is_empty(lin->mount_label))
 		log_warn("linux.mountLabel: SELinux is not on in this machine's kernel: it has no effect");
-	if (m != NULL && ((m->kernel_bytes.set && m->kernel_bytes.v != 0) || (m->kernel_tcp_bytes.set && m->kernel_tcp_bytes.v != 0)))
-		log_warn("linux.resources.memory.kernel, kernelTCP: current kernels have no such limit: they have no effect");
+	bundle_resources_warn(lin != NULL ? lin->resources : NULL);
 }
 
 bool bundle_config_owns_pids(const struct oci_config *config)

@@ -15,6 +15,7 @@
 
 struct launch_spec;
 struct oci_config;
+struct oci_resources;
 
 #define BUNDLE_CONFIG         "config.json"
 #define BUNDLE_FILE_MAX_BYTES (4u << 20)
@@ -52,6 +53,9 @@ int bundle_config_parse(const struct bundle_text *text, struct arena *a, struct 
  * Return: nothing
  */
 void bundle_config_warn(const struct oci_config *config);
+
+/* The part of it that is about limits, which come with an update, too. Return: nothing */
+void bundle_resources_warn(const struct oci_resources *r);
 
 /**
  * bundle_config_spec() - As a launch document: no layers, sources anywhere, user as numbers

@@ -75,6 +75,7 @@ static int update(const struct front_call *c, int *ret_status, struct err *e)
 	*ret_status = 0;
 	if ((o->resources != NULL ? read_resources(c, o->resources, &r, e) : update_resources(o, c->a, &r, e)) < 0)
 		return -1;
+	bundle_resources_warn(r);
 	if (groups_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0 || instance_status(&i, &s, &pidfd, e) < 0)
 		return -1;
 	if (pidfd < 0)

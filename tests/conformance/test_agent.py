@@ -9,7 +9,7 @@ import struct
 import threading
 
 from contract import each
-from harness import eq, has
+from harness import cgroup_dirs, eq, eventually, has
 from test_config import only_kiln
 
 RECV, SEND = 0xC0502100, 0xC0182101     # SECCOMP_IOCTL_NOTIF_RECV and _SEND
@@ -17,6 +17,13 @@ GO_ON = 1                               # SECCOMP_USER_NOTIF_FLAG_CONTINUE
 CALLS = {"x86_64": {"mkdir": 83, "mkdirat": 258, "umask": 95, "sendmsg": 46, "read": 0, "capset": 126},
          "aarch64": {"mkdirat": 34, "umask": 166, "sendmsg": 211, "read": 63, "capset": 91}}.get(os.uname().machine, {})
 UMASK = "0123\n"
+
+
+def is_whole(data):
+    """crun keeps the connection open."""
+    with contextlib.suppress(ValueError):
+        return bool(json.loads(data))
+    return False
 
 
 class Agent:
@@ -38,6 +45,8 @@ class Agent:
                 data, fds, _, _ = socket.recv_fds(c, 1 << 20, 4)
                 if not data:
                     continue        # who connects and then fails
+                while not is_whole(data):
+                    data += c.recv(1 << 20)
                 self.messages.append(json.loads(data))
                 self.fds += fds
                 threading.Thread(target=self.answer, args=fds, daemon=True).start()
@@ -74,6 +83,17 @@ def left_to(a, b, names=("mkdir", "mkdirat", "umask"), **more):
     b.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": a.path,
                                     "syscalls": [{"names": list(names), "action": "SCMP_ACT_NOTIFY"}], **more}
     return b
+
+
+def inside(b, pid):
+    """Those of the container's group that are in its pid namespace, too."""
+    found = []
+    with open(os.path.join(cgroup_dirs(b.cgroup)[0], "cgroup.procs")) as f:
+        for other in map(int, f.read().split()):
+            with contextlib.suppress(FileNotFoundError):
+                if other != pid and os.readlink(f"/proc/{other}/ns/pid") == os.readlink(f"/proc/{pid}/ns/pid"):
+                    found.append(other)
+    return found
 
 
 @each
@@ -120,6 +140,32 @@ def test_an_agent_is_asked_by_the_runtimes_own_calls(rt):
         rt.create(b.write("sleep", "1000"))
         rt.call("start", b.id)
         eq(rt.call("exec", b.id, "sh", "-c", "umask").out, UMASK)
+
+
+@only_kiln
+def test_nobody_but_the_agent_has_its_descriptor(rt):
+    """An exec that waits for its agent, which does not read yet, can be seen in the container: it has no listener that could be taken from it."""
+    with agent(rt) as a, socket.socket(socket.AF_UNIX) as slow:
+        b = left_to(a, rt.bundle())
+        b.config["annotations"] = {"large": "x" * (1 << 20)}
+        pid = rt.create(b.write("sleep", "1000"))
+        rt.call("start", b.id)
+        os.unlink(a.path)
+        slow.bind(a.path)
+        slow.listen()
+        p = rt.popen("exec", b.id, "umask")
+        conn = slow.accept()[0]
+        child = eventually("it waits", lambda: inside(b, pid))[0]
+        links = [os.readlink(f"/proc/{child}/fd/{n}") for n in os.listdir(f"/proc/{child}/fd")]
+        eq(([x for x in links if "seccomp" in x], any("socket" in x for x in links)), ([], True))
+        data, fds, _, _ = socket.recv_fds(conn, 4 << 20, 1)
+        while more := conn.recv(1 << 20):
+            data += more
+        eq(json.loads(data)["pid"], child)
+        has(os.readlink(f"/proc/self/fd/{fds[0]}"), "seccomp")
+        os.close(fds[0])
+        p.kill()
+        p.communicate()
 
 
 @only_kiln

@@ -77,3 +77,9 @@ def test_labels_of_mounts_and_limits_of_kernel_memory_have_no_effect(rt):
     if rt.is_kiln:
         has(p.err, "linux.mountLabel: ")
         has(p.err, "memory.kernel, kernelTCP: ")
+        b.config["linux"].pop("mountLabel")
+        rt.create(b.write("sleep", "1000"))
+        limits = os.path.join(b.dir, "limits")
+        with open(limits, "w") as f:
+            f.write('{"memory": {"kernel": 1073741824}}')
+        has(rt.call("update", "--resources", limits, b.id).err, "memory.kernel, kernelTCP: ")
