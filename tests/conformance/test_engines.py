@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 
 import harness
+import test_rootless as rootless
 from harness import Failed, Skip, cgroup_dirs, eq, eventually, has, mounts
 
 # Where contrib/check.sh puts what is taken out of the distribution's packages.
@@ -207,3 +208,40 @@ def test_podman():
         links = [podman("exec", name, "busybox", "readlink", "/proc/self/ns/net") for name in ("one", "two")]
         eq((links[0], links[0].startswith("net:[")), (links[1], True))
         podman("pod", "rm", "--force", "--time", "0", "pod")
+
+
+def test_podman_without_root():
+    need("podman", "conmon", "newuidmap", "setpriv")
+    rt = rootless.User()
+    with place("podman-user") as p:
+        home = rt.dir
+        for name in ("rootfs", "podman.conf"):
+            shutil.move(f"{p.dir}/{name}", f"{home}/{name}")
+        with open(home + "/podman.conf") as f:
+            text = f.read()
+        with open(home + "/podman.conf", "w") as f:
+            f.write(text.replace(harness.RUNTIME, home + "/kiln-runtime"))
+        rt.give(home)
+        as_user = [*rt.program[:-1], "env", f"CONTAINERS_CONF={home}/podman.conf"]
+
+        def podman(*args, **kw):
+            return p.call(*as_user, "podman", "--storage-driver", "vfs", "--events-backend", "file", "--log-level", "error", "--runtime", "kiln", *args, cwd=home, **kw)
+        try:
+            subprocess.run(["tar", "-C", home + "/rootfs", "-cf", home + "/bb.tar", "."], check=True)
+            podman("import", "--change", "ENV PATH=/bin", home + "/bb.tar", "bb")
+            own = ("--network", "none")
+            eq(podman("run", "--rm", *own, "bb", "sh", "-c", "id -u; cat /proc/self/uid_map; exit 3", code=3).split(),
+               ["0", "0", str(rootless.UID), "1", "1", str(rootless.SUB), "65536"])
+            podman("run", "--detach", "--name", "web", *own, "--user", "7", "--cap-add", "sys_admin", "bb", "sleep", "1000")
+            eq(podman("exec", "web", "sh", "-c", "id -u; exit 5", code=5), "7\n")
+            eq(podman("inspect", "--format", "{{.OCIRuntime}} {{.State.Status}}", "web"), "kiln running\n")
+            podman("rm", "--force", "--time", "0", "web")
+            # a user namespace in podman's, with all of its file systems
+            eq(podman("run", "--rm", *own, "--userns", "keep-id", "bb", "id", "-u"), f"{rootless.UID}\n")
+            eq(podman("run", "--rm", "--network", "host", "bb", "cat", "/proc/self/gid_map").split()[:3], ["0", str(rootless.UID), "1"])
+        finally:
+            # what keeps podman's user namespace
+            for d in (home + "/xdg/libpod/tmp", home + "/xdg/libpod"):
+                with contextlib.suppress(OSError, ValueError), open(d + "/pause.pid") as f:
+                    os.kill(int(f.read()), signal.SIGKILL)
+    rt.close()
