@@ -15,7 +15,7 @@ packages_for() {
 		echo busybox-static ;;
 	debian:test | ubuntu:test)
 		echo git python3 python3-docker clang libclang-rt-14-dev clang-format shellcheck busybox-static skopeo buildah \
-			podman umoci crun runc debootstrap strace procps attr curl xz-utils zstd cpio e2fsprogs \
+			podman uidmap umoci crun runc debootstrap strace procps attr curl xz-utils zstd cpio e2fsprogs \
 			qemu-system-x86 zsh man-db ;;
 	fedora:build)       # untested
 		echo gcc make autoconf pkgconf-pkg-config libseccomp-devel libcap-devel libarchive-devel \

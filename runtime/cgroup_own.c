@@ -154,15 +154,28 @@ bool cgroup_delegated(char out[512])
 
 /* --- making --------------------------------------------------------------------------------------------------------- */
 
-/* Of each group above, as far as it is ours and has it itself. */
+static bool has_processes(const char *dir)
+{
+	AUTO_FREE char *file = xasprintf("%s/cgroup.procs", dir);
+	AUTO_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC);
+	char first;
+
+	return fd < 0 || read(fd, &first, 1) != 0;
+}
+
+/*
+ * Of each group above, as far as it is ours and has it itself. Where processes are, the kernel refuses memory and the like, but takes
+ * pids, which are about threads, too: that would make a tree of threads of it, with no place for further processes below.
+ */
 static void enable_above(const char *path, const char *controller)
 {
 	AUTO_FREE char *word = xasprintf("+%s", controller);
 
 	for (const char *end = path; end != NULL; end = strchr(end + 1, '/')) {
-		AUTO_FREE char *file = xasprintf("%s%.*s/cgroup.subtree_control", cgroup_host()->v2.mount, (int)(end - path), path);
+		AUTO_FREE char *dir = xasprintf("%s%.*s", cgroup_host()->v2.mount, (int)(end - path), path);
+		AUTO_FREE char *file = xasprintf("%s/cgroup.subtree_control", dir);
 
-		if (faccessat(AT_FDCWD, file, W_OK, AT_EACCESS) == 0)
+		if (may_write(dir, "cgroup.subtree_control") && !has_processes(dir))
 			cgroup_write_lines(file, word, ERR_IGNORED);
 	}
 }
@@ -175,7 +188,7 @@ static int check_controllers(const char *dir, const char *path, const struct cgr
 
 		if (v->is_optional || v->or_file != NULL || access(file, F_OK) == 0)
 			continue;
-		return err_set(e, ERR_DENIED, "linux.resources: control group '%s' has no %s: controller '%s' is not delegated to this user there", path,
+		return err_set(e, ERR_DENIED, "linux.resources: control group '%s' has no %s: controller '%s' is not delegated to this user there, or processes are in a group above", path,
 			       v->file, v->controller);
 	}
 	return 0;

@@ -187,12 +187,9 @@ def test_groups_that_are_delegated():
             with open(f"{group}/{name}") as f:
                 eq(f.read().strip(), value)
         eq(rt.call("exec", b.id, "cat", "/proc/self/cgroup").out, "0::/\n")
-        eq(len(json.loads(rt.call("ps", "--format", "json", b.id).out)), 1)
-        has(rt.call("events", "--stats", b.id).out, '"pids"')
         rt.call("update", "--pids-limit", "30", b.id)
         rt.call("pause", b.id)
         eq(rt.status(b.id), "paused")
-        rt.call("resume", b.id)
         rt.call("delete", "--force", b.id)
         eq(os.path.exists(group), False)
         # what is not delegated is said; without a cgroup namespace its own group is what it sees
@@ -206,18 +203,32 @@ def test_groups_that_are_delegated():
         eq(os.listdir(top + "/ours").count("kiln"), 1)
         os.rmdir(top + "/ours/kiln")
 
-    def outside(rt):
-        b = rt.users_bundle("sh", "-c", "ls /sys/fs/cgroup/cgroup.procs; (echo 0 > /sys/fs/cgroup/cgroup.procs) 2>/dev/null || echo closed")
+    def below(rt):
+        # beside its own group there is nothing for it; in a group with processes no controllers are given on
+        b = rt.users_bundle("true")
+        b.config["linux"]["resources"] = {"pids": {"limit": 25}}
+        b.write()
+        has(rt.fails("run", "--bundle", b.dir, b.id), "controller 'pids' is not delegated to this user there, or processes are in a group above")
+        b.config["linux"]["resources"] = {}
+        b.write()
+        rt.create(b)
+        eq(os.path.isdir(f"{top}/ours/leaf/kiln/{b.id}"), True)
+        rt.call("pause", b.id)
+        rt.call("delete", "--force", b.id)
+        os.rmdir(top + "/ours/leaf/kiln")
+        # and somewhere else none at all: what is seen of groups is the caller's, and read-only
         b.config["linux"]["namespaces"] = [n for n in b.config["linux"]["namespaces"] if n["type"] != "cgroup"]
         b.config["linux"]["cgroupsPath"] = "/elsewhere"
-        b.write()
+        b.write("sh", "-c", "ls /sys/fs/cgroup/cgroup.procs; (echo 0 > /sys/fs/cgroup/cgroup.procs) 2>/dev/null || echo closed")
         eq(rt.call("run", "--bundle", b.dir, b.id).out.split(), ["/sys/fs/cgroup/cgroup.procs", "closed"])
         b.config["linux"]["resources"] = {"pids": {"limit": 25}}
         b.write()
         has(rt.fails("run", "--bundle", b.dir, b.id), "may not make '/elsewhere'")
     try:
         as_user(check, top + "/ours/leaf")
-        as_user(outside, top + "/ours/leaf")
+        for name in ("", "/cgroup.procs"):
+            os.chown(top + "/ours" + name, 0, 0)
+        as_user(below, top + "/ours/leaf")
     finally:
         for d in (top + "/ours/leaf", top + "/ours", top):
             os.rmdir(d)
