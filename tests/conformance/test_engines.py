@@ -212,7 +212,7 @@ def test_podman():
 
 def test_podman_without_root():
     need("podman", "conmon", "newuidmap", "setpriv")
-    rt = rootless.User()
+    rt = rootless.User(has_name=True)
     with place("podman-user") as p:
         home = rt.dir
         for name in ("rootfs", "podman.conf"):

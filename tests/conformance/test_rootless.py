@@ -10,17 +10,19 @@ from harness import Skip, eq, eventually, has
 from ociruntime import Runtime
 
 UID, SUB = 4321, 300000
-AS_USER = """
+WITH_NAME = """
 for f in passwd group subuid subgid; do [ ! -e /etc/$f ] || mount --bind "$DIR/$f" /etc/$f; done
+"""
+AS_USER = """
 [ -z "$JOIN" ] || echo 0 > "$JOIN/cgroup.procs"
 exec env -i PATH="$PATH" USER=kilntest HOME="$DIR" XDG_RUNTIME_DIR="$DIR/xdg" setpriv --reuid 4321 --regid 4321 --clear-groups "$@"
 """
 
 
 class User(Runtime):
-    """kiln-runtime as a user that has 65536 more IDs from SUB on."""
+    """kiln-runtime as a user, who has a name and 65536 more IDs from SUB on when that is wanted."""
 
-    def __init__(self, join=""):
+    def __init__(self, join="", has_name=False):
         super().__init__("kiln")
         for name, line in (("passwd", f"kilntest:x:{UID}:{UID}::{self.dir}:/bin/sh\n"), ("group", f"kilntest:x:{UID}:\n"),
                            ("subuid", f"kilntest:{SUB}:65536\n"), ("subgid", f"kilntest:{SUB}:65536\n")):
@@ -29,7 +31,8 @@ class User(Runtime):
         os.mkdir(self.dir + "/xdg", 0o700)
         shutil.copy(self.program[-1], self.dir + "/kiln-runtime")
         self.root = self.dir + "/xdg/kiln-runtime"
-        self.program = ["env", f"DIR={self.dir}", f"JOIN={join}", "unshare", "-m", "--propagation", "private", "sh", "-euc", AS_USER, "sh", self.dir + "/kiln-runtime"]
+        script = f"DIR='{self.dir}' JOIN='{join}'" + (WITH_NAME if has_name else "") + AS_USER
+        self.program = ["unshare", "-m", "--propagation", "private"] * has_name + ["sh", "-euc", script, "sh", self.dir + "/kiln-runtime"]
         self.give(self.dir)
 
     def give(self, top):
@@ -53,8 +56,8 @@ class User(Runtime):
         return b.write(*args)
 
 
-def as_user(fn, join=""):
-    rt = User(join)
+def as_user(fn, join="", has_name=False):
+    rt = User(join, has_name)
     try:
         fn(rt)
     finally:
@@ -160,7 +163,7 @@ def test_more_ids_by_newuidmap():
         has(rt.fails("create", "--bundle", b.dir, b.id), "newuidmap, which is not in $PATH (package uidmap)")
         rt.program[-3:] = [rt.dir + "/kiln-runtime"]
         eq(rt.ids(), [])
-    as_user(check)
+    as_user(check, has_name=True)
 
 
 def test_groups_that_are_delegated():
