@@ -207,7 +207,7 @@ SRC_fuzz := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(SRC_fuzz))
 FUZZ_SECONDS ?= 60
 # Parts of the others, or readers of what Kiln and the kernel have written themselves: less time.
-FUZZ_INNER := cgfile clock docker_exec jsonlog logfile options path reply str template
+FUZZ_INNER := cgfile clock docker_exec jsonlog logfile options path reply str template unitprops
 FUZZ_INNER_SECONDS ?= 10
 REPLAY := $(FUZZ:%=$(B)/unit/fuzz_%)
 define fuzz_target
