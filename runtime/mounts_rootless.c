@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 
+#include "base/defence.h"
 #include "base/str.h"
 #include "oci/runtime_config.h"
 #include "runtime/cgroup.h"
@@ -54,7 +55,7 @@ static int show_groups(const struct launch_plan_stages *s, struct mount_op *op, 
 
 	if (!is_fs && !op->is_group)
 		return 0;
-	if (group == NULL)
+	if (DEFENCE(CALLERS_GROUP, group == NULL, false))
 		op->attr_set |= MOUNT_ATTR_RDONLY;
 	if (is_fs && has_namespace)
 		return 0;

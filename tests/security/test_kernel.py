@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import socket
 import subprocess
 
@@ -158,3 +159,34 @@ def test_flags_of_a_bind_in_a_user_namespace(f):
     with f.running(["sleep", "1000"], **options) as box:
         p = f.command("exec", "--cap", "CAP_SYS_ADMIN", box.id, "sh", "-c", LIFT)
         check(p.stdout, p.stderr, True)
+
+
+@attack("CALLERS_GROUP", fronts="bundle")
+def test_groups_of_a_caller_without_root(f):
+    """In a container of an ordinary user, made without a control group, root makes groups below that of its caller, which the user may (CVE-2023-25809)."""
+    user = 4321
+    shown = "/sys/fs/cgroup" + ("" if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else "/pids")
+    group = f"{shown}/{os.path.basename(f.dir)}"
+    kinds = ("pid", "mount", "ipc", "uts", "network", "user")
+    ids = [{"containerID": 0, "hostID": user, "size": 1}]
+    path, cid = f.bundle(["sh", "-c", f"id -u; mkdir {shown}/below"], without=("/sys/fs/cgroup", "/dev/pts"), mounts=[("/sys/fs/cgroup/", "cgroup", "cgroup", ["nosuid"])],
+                         more={"namespaces": [{"type": t} for t in kinds], "uidMappings": ids, "gidMappings": ids, "cgroupsPath": "/elsewhere"})
+    for at, _, _ in os.walk(f.image()):
+        os.chown(at, user, user)
+    program = shutil.copy(f.runtime, f.dir)
+    os.mkdir(f.dir + "/users", 0o700)
+    for place, mode in ((f.dir, 0o711), (path, 0o755), *([(os.path.dirname(f.switches.path), 0o711)] if f.switches else [])):
+        os.chmod(place, mode)
+    os.mkdir(group)
+    try:
+        for place in (f.dir + "/users", group, group + "/cgroup.procs"):
+            os.chown(place, user, user)
+        line = f"echo 0 > {group}/cgroup.procs; exec setpriv --reuid {user} --regid {user} --clear-groups {program} --root {f.dir}/users/root run --bundle {path} {cid}"
+        p = subprocess.run(["sh", "-c", line], capture_output=True, text=True, timeout=30, check=False, env=f.env, stdin=subprocess.DEVNULL)
+        broken(os.path.exists(group + "/below"), "a group was made below that of the caller")
+        if p.stdout != "0\n" or "Read-only" not in p.stderr:
+            raise Failed(p.stdout, p.stderr)
+    finally:
+        for place in (group + "/below", group):
+            with contextlib.suppress(FileNotFoundError):
+                os.rmdir(place)
