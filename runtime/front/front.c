@@ -29,7 +29,7 @@ static const struct opt global_rows[] = {
 	OPT_TEXT(struct front_globals, root, 0, "root", "DIR",
 		 "where the state of containers is kept; it should be a tmpfs (default " ROOT_DEFAULT ", or $XDG_RUNTIME_DIR/" PROGRAM
 		 " for one who is not root)", .kind = VALUE_DIR),
-	OPT_TEXT(struct front_globals, rootless, 0, "rootless", "VALUE", "whether errors of control groups are passed over: true, false or auto",
+	OPT_TEXT(struct front_globals, rootless, 0, "rootless", "VALUE", "whether errors of control groups are passed over: true, false or auto, which is for one who is not root (default auto)",
 		 .kind = VALUE_CHOICE, .choices = "true|false|auto"),
 	OPT_FLAG(struct front_globals, systemd_cgroup, 0, "systemd-cgroup", "let systemd make the control groups"),
 	OPT_FLAG(struct front_globals, wants_version, 'v', "version", "print the version"),
