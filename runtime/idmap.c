@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/defence.h"
 #include "base/fd.h"
 #include "base/own.h"
 #include "base/str.h"
@@ -131,11 +132,15 @@ static int read_map(pid_t pid, const char *name, struct arena *a, const struct o
 	return 0;
 }
 
-/* In a child, since whoever enters one does not come back. It tells how that went, and dies with us. */
+/*
+ * In a child, since whoever enters one does not come back. It tells how that went, and dies with us. Whoever lives in there and sees
+ * the host's processes has power over it, but none over what cannot be dumped and was executed outside: it is we, our memory and our files.
+ */
 static _Noreturn void enter(int ns, int to, pid_t parent)
 {
-	int sys = setns(ns, CLONE_NEWUSER) < 0 ? errno : 0;
+	int sys = DEFENCE(USERS_UNSEEN, prctl(PR_SET_DUMPABLE, 0), 0) < 0 || setns(ns, CLONE_NEWUSER) < 0 ? errno : 0;
 
+	DEFENCE_PAUSE(ENTERED);
 	if (write(to, &sys, sizeof(sys)) != sizeof(sys) || sys != 0)
 		_exit(1);
 	be_there(parent);

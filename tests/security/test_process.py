@@ -12,6 +12,7 @@ import tarfile
 import tempfile
 import termios
 import threading
+import time
 
 import harness
 from harness import Failed, Skip, eventually
@@ -77,6 +78,32 @@ def test_tracing_a_neighbour_that_starts(f):
         run = f.run(["true"], caps=["SYS_PTRACE"], host={"PidMode": f"container:{first.id}"})
         if run.code != 0:
             raise Failed(f"who may trace may start beside who may not: {run}")
+
+
+@attack("USERS_UNSEEN", fronts="bundle", race=True)
+def test_tracing_who_joins_a_user_namespace(f):
+    """Root of a user namespace that sees the host's processes traces the one of the runtime that enters the namespace, to read its mappings
+    for a container that joins it: with root's own memory and files in its hands."""
+    ids = [{"containerID": 0, "hostID": 0, "size": 65536}]
+    kinds = ("mount", "ipc", "uts", "network", "cgroup")
+    more = {"namespaces": [{"type": t} for t in (*kinds, "user")], "uidMappings": ids, "gidMappings": ids}
+    with f.running(["sh", "-c", "/attacker hunt 60 >/seen"], caps=["SYS_PTRACE"], more=more) as box:
+        eventually("it hunts", lambda: "hunting" in box.read("/seen"), every=0.01)
+        joins = [{"type": t} for t in (*kinds, "pid")] + [{"type": "user", "path": f"/proc/{box.pid}/ns/user"}]
+        for _ in range(1 if f.is_weak else 20):
+            if f.is_weak:
+                f.switches.set("ENTERED", PAUSE_WANTED)
+            t = threading.Thread(target=lambda: f.run(["true"], more={"namespaces": joins}))
+            t.start()
+            if f.is_weak:
+                f.switches.wait_paused("ENTERED")
+                seconds = time.monotonic() + 2
+                while f.dir not in box.read("/seen") and time.monotonic() < seconds:
+                    time.sleep(0.01)
+                f.switches.set("ENTERED", UP)
+            t.join()
+        traced = [line for line in box.read("/seen").splitlines() if f.dir in line]
+        broken(traced, f"it has traced a process of the runtime: {traced}")
 
 
 # ---- who it becomes ------------------------------------------------------------------------------------------
