@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/front/checkpoint.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +17,8 @@
 #include "oci/runtime_config.h"
 
 #define IMAGE_FILE      "kiln.json"
+#define PARENT_LINK     "parent" /* CRIU's name for the image that this one is based on */
+#define PARENTS_MAX     64
 #define TEXT_MAX_BYTES  (1u << 20)
 #define N_FDS           3
 #define MOUNTS_MAX      1024
@@ -244,19 +249,81 @@ int checkpoint_look(const struct oci_config *config, const char *id, pid_t pid, 
 
 /* --- the directory ------------------------------------------------------------------------------------------------------ */
 
-int checkpoint_open_dir(const char *dir, bool makes, struct err *e)
+/* Nobody else can put something in its place: in a sticky directory not even who may write there. */
+static int check_one(const char *path, bool is_last, struct err *e)
 {
-	AUTO_CLOSE int fd = -1;
 	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return err_sys(e, "open '%s'", path);
+	if (S_ISDIR(st.st_mode) && st.st_uid == 0 && ((st.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (!is_last && (st.st_mode & S_ISVTX) != 0)))
+		return 0;
+	return err_set(e, ERR_DENIED, "'%s' is not a directory of root's alone to write to, and who can write an image has the power of what is restored from it", path);
+}
+
+/* From the top, so that what has been looked at stays what it is. */
+static int check_path(const char *path, struct err *e)
+{
+	AUTO_FREE char *part = xstrdup(path);
+
+	if (check_one("/", part[1] == '\0', e) < 0)
+		return -1;
+	for (char *end = part; end != NULL && end[1] != '\0';) {
+		end = strchr(end + 1, '/');
+		if (end != NULL)
+			*end = '\0';
+		if (check_one(part, end == NULL || end[1] == '\0', e) < 0)
+			return -1;
+		if (end != NULL)
+			*end = '/';
+	}
+	return 0;
+}
+
+int checkpoint_open_dir(const char *dir, bool makes, struct arena *a, const char **ret_path, struct err *e)
+{
+	char path[PATH_MAX];
+	int fd;
 
 	if (makes && path_mkdirs(AT_FDCWD, dir, 0700, e) < 0)
 		return -1;
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (realpath(dir, path) == NULL)
 		return err_sys(e, "open '%s'", dir);
-	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return err_set(e, ERR_DENIED, "'%s' is not root's alone to write to, and who can write an image has the power of what is restored from it", dir);
-	return TAKE_FD(fd);
+	if (check_path(path, e) < 0)
+		return -1;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return err_sys(e, "open '%s'", path);
+	*ret_path = arena_strdup(a, path);
+	return fd;
+}
+
+static const char *below(const char *dir, const char *path, struct arena *a)
+{
+	return path[0] == '/' ? path : arena_printf(a, "%s/%s", dir, path);
+}
+
+int checkpoint_check_parent(const char *image, const char *parent, struct arena *a, struct err *e)
+{
+	return check_path(below(image, parent, a), e);
+}
+
+int checkpoint_check_parents(const char *image, struct arena *a, struct err *e)
+{
+	const char *dir = image;
+
+	for (int i = 0; i < PARENTS_MAX; i++) {
+		char to[PATH_MAX];
+		ssize_t n = readlink(arena_printf(a, "%s/" PARENT_LINK, dir), to, sizeof(to) - 1);
+
+		if (n < 0)
+			return errno == ENOENT ? 0 : err_sys(e, "read '%s/" PARENT_LINK "'", dir);
+		to[n] = '\0';
+		dir = below(dir, to, a);
+		if (check_path(dir, e) < 0)
+			return -1;
+	}
+	return err_set(e, ERR_INVALID, "'%s': more than %d images, one based on the other", image, PARENTS_MAX);
 }
 
 int checkpoint_save(int dir_fd, const struct checkpoint_image *image, struct err *e)

@@ -6,7 +6,7 @@
  *   kiln.json    struct checkpoint_image
  *
  * An image is as powerful as a program of root's: CRIU gives the processes whatever it says. So the directory is one that only root can
- * write to. All here is pure, but for checkpoint_look() and the directory.
+ * write to, or put another in its place. All here is pure, but for checkpoint_look() and the directory.
  */
 #pragma once
 
@@ -60,12 +60,29 @@ const char *checkpoint_source(const struct oci_config *config, const char *bundl
 int checkpoint_look(const struct oci_config *config, const char *id, pid_t pid, struct arena *a, struct checkpoint_image *ret, struct err *e);
 
 /**
- * checkpoint_open_dir() - The directory of an image, which only root can write to
- * @makes: make it when it is not there, 0700
- * @e:     ERR_NOT_FOUND; ERR_DENIED others can write to it
+ * checkpoint_open_dir() - The directory of an image, which only root can write to, as are those above it
+ * @makes:    make it when it is not there, 0700
+ * @ret_path: in @a; where it is, with no link on the way
+ * @e:        ERR_NOT_FOUND; ERR_DENIED others can write to it, or put another in its place
  * Return: owned, or -1 with @e set
  */
-int checkpoint_open_dir(const char *dir, bool makes, struct err *e);
+int checkpoint_open_dir(const char *dir, bool makes, struct arena *a, const char **ret_path, struct err *e);
+
+/**
+ * checkpoint_check_parent() - The same of the image that one is based on: half of the memory comes from there
+ * @image:  of checkpoint_open_dir()
+ * @parent: relative to it
+ * @e:      ERR_NOT_FOUND; ERR_DENIED
+ * Return: 0, or -1 with @e set
+ */
+int checkpoint_check_parent(const char *image, const char *parent, struct arena *a, struct err *e);
+
+/**
+ * checkpoint_check_parents() - The same of all images below one that is there
+ * @e: ERR_NOT_FOUND; ERR_DENIED; ERR_INVALID too many
+ * Return: 0, or -1 with @e set
+ */
+int checkpoint_check_parents(const char *image, struct arena *a, struct err *e);
 
 /**
  * checkpoint_save(), checkpoint_load() - kiln.json

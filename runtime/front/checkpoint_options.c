@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/front/checkpoint_options.h"
 
-#include <limits.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/fd.h"
 #include "base/own.h"
+#include "base/path.h"
 #include "base/str.h"
 #include "runtime/cgroup.h"
 #include "runtime/front/checkpoint.h"
 #include "runtime/front/criu.h"
+#include "runtime/rootless.h"
 
 #define IMAGE_DEFAULT "checkpoint"
 
@@ -39,29 +35,20 @@ int checkpoint_layout(struct err *e)
 	return cgroup_layout()->is_v2 ? 0 : err_set(e, ERR_UNSUPPORTED, "checkpoints need cgroup v2 alone, and hierarchies of v1 are mounted");
 }
 
-static int absolute(const char *dir, struct arena *a, const char **ret, struct err *e)
-{
-	char cwd[PATH_MAX];
-
-	if (dir[0] != '/' && getcwd(cwd, sizeof(cwd)) == NULL)
-		return err_sys(e, "find the working directory");
-	*ret = dir[0] == '/' ? dir : arena_printf(a, "%s/%s", cwd, dir);
-	return 0;
-}
-
 int checkpoint_dirs(const struct checkpoint_options *o, bool makes, struct arena *a, struct checkpoint_dirs *ret, int *ret_fd, struct err *e)
 {
 	AUTO_CLOSE int work = -1;
 
 	if (o->manage_cgroups != NULL && !str_eq(o->manage_cgroups, "soft"))
 		return err_set(e, ERR_UNSUPPORTED, "--manage-cgroups-mode: '%s' is not supported, expected soft", o->manage_cgroups);
-	if (absolute(o->image_path != NULL ? o->image_path : IMAGE_DEFAULT, a, &ret->image, e) < 0 ||
-	    absolute(o->work_path != NULL ? o->work_path : ret->image, a, &ret->work, e) < 0)
-		return -1;
-	*ret_fd = checkpoint_open_dir(ret->image, makes, e);
+	if (rootless_is())
+		return err_set(e, ERR_UNSUPPORTED, "checkpoints without root's powers are not supported");
+	*ret_fd = checkpoint_open_dir(o->image_path != NULL ? o->image_path : IMAGE_DEFAULT, makes, a, &ret->image, e);
 	if (*ret_fd < 0)
 		return err_wrap(e, "--image-path");
-	work = checkpoint_open_dir(ret->work, true, e);
+	if (o->parent_path != NULL && checkpoint_check_parent(ret->image, o->parent_path, a, e) < 0)
+		return err_wrap(e, "--parent-path");
+	work = checkpoint_open_dir(o->work_path != NULL ? o->work_path : ret->image, true, a, &ret->work, e);
 	return work >= 0 ? 0 : err_wrap(e, "--work-path");
 }
 
@@ -83,15 +70,7 @@ void checkpoint_add_common(struct criu_args *args, const struct checkpoint_optio
 
 const char *checkpoint_network_lock(void)
 {
-	const char *path = getenv("PATH");
-	AUTO_FREE char *copy = xstrdup(path != NULL ? path : "");
-	char *rest = copy;
+	AUTO_FREE char *program = path_find_program("iptables-restore");
 
-	for (char *dir; (dir = strsep(&rest, ":")) != NULL;) {
-		AUTO_FREE char *program = xasprintf("%s/iptables-restore", dir);
-
-		if (access(program, X_OK) == 0)
-			return "iptables";
-	}
-	return "nftables";
+	return program != NULL ? "iptables" : "nftables";
 }

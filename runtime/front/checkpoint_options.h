@@ -38,7 +38,7 @@ int checkpoint_layout(struct err *e);
  * @makes:  make them when they are not there
  * @ret:    in @a
  * @ret_fd: owned: the images' directory
- * @e:      of checkpoint_open_dir(); ERR_UNSUPPORTED another --manage-cgroups-mode than soft
+ * @e:      of checkpoint_open_dir(), also for what --parent-path names; ERR_UNSUPPORTED another --manage-cgroups-mode than soft, or the caller is not root
  * Return: 0, or -1 with @e set
  */
 int checkpoint_dirs(const struct checkpoint_options *o, bool makes, struct arena *a, struct checkpoint_dirs *ret, int *ret_fd, struct err *e);

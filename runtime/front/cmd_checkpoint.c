@@ -119,7 +119,7 @@ const struct front_command front_checkpoint = {
 	.usage = "[OPTIONS] ID",
 	.help = "write the processes of a container to files, and delete it",
 	.more = "By CRIU, which must be installed. The container goes on with --leave-running, and when it fails; else it is deleted as soon as its image "
-		"is written. An image has the power of root: its directory must be one that only root can write to.",
+		"is written. An image has the power of root: its directory, those above it and the image that it is based on must be ones that only root can write to.",
 	.failed = "checkpoint failed",
 	.opts = { { checkpoint_rows, rows } },
 	.options_size = sizeof(struct checkpoint_options),

@@ -96,7 +96,9 @@ static int read_image(struct restoring *r, struct err *e)
 
 	if (checkpoint_dirs(r->o, false, r->call->a, &r->dirs, &dir, e) < 0)
 		return -1;
-	return checkpoint_load(dir, r->call->a, &r->image, e) < 0 ? err_wrap(e, "--image-path") : 0;
+	if (checkpoint_check_parents(r->dirs.image, r->call->a, e) < 0 || checkpoint_load(dir, r->call->a, &r->image, e) < 0)
+		return err_wrap(e, "--image-path");
+	return 0;
 }
 
 /* What can be had here, for groups in the form that they have. */
@@ -127,7 +129,7 @@ static int open_network(struct restoring *r, struct err *e)
 		return err_set(e, ERR_INVALID, "linux.namespaces: the network namespace is joined by path in the image or in the configuration, not in both");
 	if (str_is_empty(path))
 		return 0;
-	r->net_fd = open(path, O_RDONLY); /* lint: cloexec CRIU inherits it */
+	r->net_fd = open(path, O_RDONLY | O_NONBLOCK); /* lint: cloexec CRIU inherits it */
 	return r->net_fd >= 0 ? 0 : err_sys(e, "open network namespace '%s'", path);
 }
 

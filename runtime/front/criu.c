@@ -21,7 +21,6 @@
 
 #define PROGRAM       "criu"
 #define LOG_MAX_BYTES (16u << 20)
-#define NOT_FOUND     127
 #define NOT_PLACED    126
 
 void criu_begin(struct criu_args *args, struct arena *a, const char *action, const char *image_dir, const char *work_dir)
@@ -82,7 +81,7 @@ static void stay_silent(void)
 	dup2(null, STDERR_FILENO);
 }
 
-static _Noreturn void become(const struct criu_args *args, const struct criu_place *place)
+static _Noreturn void become(const char *file, const struct criu_args *args, const struct criu_place *place)
 {
 	sigset_t none;
 
@@ -92,20 +91,24 @@ static _Noreturn void become(const struct criu_args *args, const struct criu_pla
 		_exit(NOT_PLACED);
 	if (str_eq(args->v[1], "check"))
 		stay_silent();
-	execvp(args->v[0], args->v);
-	_exit(errno == ENOENT ? NOT_FOUND : EXIT_FAILURE);
+	execv(file, args->v);
+	_exit(EXIT_FAILURE);
 }
 
 /* Return: its exit status, or -1 with @e set */
 static int run(const struct criu_args *args, const struct criu_place *place, struct err *e)
 {
+	AUTO_FREE char *file = path_find_program(PROGRAM);
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
 
+	if (file == NULL)
+		return err_set(e, ERR_UNSUPPORTED, PROGRAM " is not installed: it is in the package '" CRIU_PACKAGE "'");
+	pid = fork();
 	if (pid < 0)
 		return err_sys(e, "fork");
 	if (pid == 0)
-		become(args, place);
+		become(file, args, place);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return err_sys(e, "wait for " PROGRAM);
@@ -157,8 +160,6 @@ int criu_run(const struct criu_args *args, const char *work_dir, const struct cr
 
 	if (status <= 0)
 		return status;
-	if (status == NOT_FOUND)
-		return err_set(e, ERR_UNSUPPORTED, PROGRAM " is not installed: it is in the package '" CRIU_PACKAGE "'");
 	if (status == NOT_PLACED)
 		return err_set(e, ERR_SYSTEM, "make a place to restore to at '%s'", place->root);
 	if (check_kernel(work_dir, args->a, e) < 0)

@@ -59,7 +59,7 @@ def test_checkpoint_and_restore():
         eq(rt.status(b.id), "running")
         goes_on(b, count(b))
         os.chmod(image, 0o777)
-        has(rt.fails("checkpoint", "--image-path", image, b.id), "not root's alone")
+        has(rt.fails("checkpoint", "--image-path", image, b.id), "not a directory of root's alone")
         os.chmod(image, 0o700)
         shutil.rmtree(image)
         rt.call("checkpoint", "--image-path", image, "--work-path", b.dir + "/work", b.id)
@@ -157,6 +157,18 @@ def test_checkpoints_that_are_refused():
             has(rt.fails("checkpoint", *image, b.id), "checkpoints need cgroup v2")
             return
         has(rt.fails("checkpoint", *image, b.id, env={"PATH": "/nosuch"}), "criu is not installed: it is in the package 'criu'")
+        # nor one of the working directory, or based on an image of somebody else's
+        with open(b.dir + "/criu", "w") as f:
+            f.write("#!/bin/sh\ntouch began\n")
+        os.chmod(b.dir + "/criu", 0o755)
+        has(rt.fails("checkpoint", *image, b.id, cwd=b.dir, env={"PATH": ".::nosuch"}), "criu is not installed")
+        eq(os.path.exists(b.dir + "/began"), False)
+        os.mkdir(b.dir + "/pre")
+        os.chown(b.dir + "/pre", 1000, 1000)
+        has(rt.fails("checkpoint", "--parent-path", "../pre", *image, b.id), "--parent-path: ", "not a directory of root's alone")
+        os.symlink("../pre", b.dir + "/image/parent")
+        has(rt.fails("restore", "--bundle", b.dir, *image, b.id + "-2"), "--image-path: ", "not a directory of root's alone")
+        os.unlink(b.dir + "/image/parent")
         with open(b.dir + "/criu", "w") as f:
             f.write('#!/bin/sh\n[ "$1" = check ] && for a; do case $a in --work-dir=*) '
                     'echo "(00.1) Error (criu/vdso.c:381): vdso: not here" > "${a#*=}/check.log";; esac; done\nexit 1\n')

@@ -96,23 +96,80 @@ START_TEST(images_are_read_as_they_were_written)
 }
 END_TEST
 
+static void is_denied(const char *dir)
+{
+	AUTO_ARENA struct arena *arena = arena_new();
+	const char *path;
+
+	ck_assert_int_eq(checkpoint_open_dir(dir, true, arena, &path, &e), -1);
+	ck_assert_int_eq(e.kind, ERR_DENIED);
+}
+
 START_TEST(images_are_in_directories_that_only_root_writes_to)
 {
-	AUTO_FREE char *dir = xasprintf("%s/image", unit_dir());
-	int fd = checkpoint_open_dir(dir, false, &e);
+	AUTO_ARENA struct arena *arena = arena_new();
+	AUTO_FREE char *above = xasprintf("%s/above", unit_dir());
+	AUTO_FREE char *dir = xasprintf("%s/image", above);
+	const char *path;
+	int fd = checkpoint_open_dir(dir, false, arena, &path, &e);
 
 	ck_assert_int_eq(fd, -1);
 	ck_assert_int_eq(e.kind, ERR_NOT_FOUND);
 	if (geteuid() != 0)
 		return;
-	fd = checkpoint_open_dir(dir, true, &e);
+	fd = checkpoint_open_dir(dir, true, arena, &path, &e);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
-	ck_assert_int_eq(chmod(dir, 0720), 0);
-	ck_assert_int_eq(checkpoint_open_dir(dir, true, &e), -1);
+	ck_assert_str_eq(path, dir);
+	ck_assert_int_eq(chmod(dir, 01722), 0);
+	is_denied(dir);
+	ck_assert_int_eq(chmod(dir, 0700), 0);
+	/* whoever owns what is above puts another in its place */
+	ck_assert_int_eq(chown(above, 1000, 1000), 0);
+	is_denied(dir);
+	ck_assert_int_eq(chown(above, 0, 0), 0);
+	ck_assert_int_eq(chmod(above, 0777), 0);
+	is_denied(dir);
+	ck_assert_int_eq(chmod(above, 01777), 0);
+	fd = checkpoint_open_dir(dir, true, arena, &path, &e);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(images_are_based_on_images_that_only_root_writes_to)
+{
+	AUTO_ARENA struct arena *arena = arena_new();
+	const char *above = unit_dir();
+	AUTO_FREE char *dir = xasprintf("%s/based", above);
+	AUTO_FREE char *link = xasprintf("%s/parent", dir);
+	AUTO_FREE char *first = xasprintf("%s/first", above);
+	const char *path;
+	int fd;
+
+	if (geteuid() != 0)
+		return;
+	fd = checkpoint_open_dir(dir, true, arena, &path, &e);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_eq(checkpoint_check_parents(path, arena, &e), 0);
+	ck_assert_int_eq(mkdir(first, 0700), 0);
+	ck_assert_int_eq(symlink("../first", link), 0);
+	ck_assert_int_eq(checkpoint_check_parents(path, arena, &e), 0);
+	ck_assert_int_eq(checkpoint_check_parent(path, "../first/", arena, &e), 0);
+	ck_assert_int_eq(chown(first, 1000, 1000), 0);
+	ck_assert_int_eq(checkpoint_check_parents(path, arena, &e), -1);
 	ck_assert_int_eq(e.kind, ERR_DENIED);
+	ck_assert_int_eq(checkpoint_check_parent(path, "../first/", arena, &e), -1);
+	/* a link may lead elsewhere tomorrow */
+	ck_assert_int_eq(checkpoint_check_parent(path, "parent", arena, &e), -1);
+	ck_assert_int_eq(unlink(link), 0);
+	ck_assert_int_eq(symlink(".", link), 0);
+	ck_assert_int_eq(checkpoint_check_parents(path, arena, &e), -1);
+	ck_assert_int_eq(e.kind, ERR_INVALID);
 }
 END_TEST
 
 UNIT_MAIN("checkpoint", what_keeps_a_container_from_being_written_is_named, mounts_of_the_host_are_binds_and_masked_files,
-	  images_are_read_as_they_were_written, images_are_in_directories_that_only_root_writes_to)
+	  images_are_read_as_they_were_written, images_are_in_directories_that_only_root_writes_to,
+	  images_are_based_on_images_that_only_root_writes_to)
