@@ -32,7 +32,7 @@ static bool look(const struct front_call *c, const char *id, struct listing *ret
 	AUTO_INSTANCE struct instance i = INSTANCE_EMPTY;
 	struct err e = { 0 };
 
-	if (instance_open(c->root, id, c->a, &i, &e) == 0 && listing_of(&i, ret, &e) == 0)
+	if (instance_look(c->root, id, c->a, &i, &e) == 0 && listing_of(&i, ret, &e) == 0)
 		return true;
 	if (e.kind != ERR_NOT_FOUND)
 		log_err("%s, leaving it out", e.msg);

@@ -14,7 +14,7 @@ static int state(const struct front_call *c, int *ret_status, struct err *e)
 	AUTO_INSTANCE struct instance i = INSTANCE_EMPTY;
 	struct listing l;
 
-	if (groups_setup(e) < 0 || instance_open(c->root, c->args.v[0], c->a, &i, e) < 0 || listing_of(&i, &l, e) < 0)
+	if (groups_setup(e) < 0 || instance_look(c->root, c->args.v[0], c->a, &i, e) < 0 || listing_of(&i, &l, e) < 0)
 		return -1;
 	json_emit(&listing_schema, &l, &json);
 	jsontext_indent(&out, (struct jsontext){ json.data, json.len }, "", "  ");

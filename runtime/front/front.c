@@ -51,10 +51,18 @@ const struct front_command *front_find(const char *name)
 static int user_root(const char *xdg, struct arena *a, const char **ret, struct err *e)
 {
 	AUTO_FREE char *dir = path_join(xdg, PROGRAM);
+	AUTO_CLOSE int fd = -1;
+	struct stat st;
 
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		return err_sys(e, "make '%s'", dir);
-	if (chmod(dir, 0700 | S_ISVTX) < 0)
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_sys(e, "open '%s'", dir);
+	/* The variable may be another user's still, or name what all may write to */
+	if (st.st_uid != geteuid())
+		return err_set(e, ERR_DENIED, "'%s' is another user's: $XDG_RUNTIME_DIR is to be a directory of this one", dir);
+	if (fchmod(fd, 0700 | S_ISVTX) < 0)
 		return err_sys(e, "change the mode of '%s'", dir);
 	*ret = arena_strdup(a, dir);
 	return 0;

@@ -131,7 +131,7 @@ int instance_load(struct instance *i, struct err *e)
 	return 0;
 }
 
-int instance_find(const char *root, const char *id, struct arena *arena, struct instance *ret, struct err *e)
+static int find_any(const char *root, const char *id, struct arena *arena, struct instance *ret, struct err *e)
 {
 	AUTO_INSTANCE struct instance i = { .root = root, .id = id, .arena = arena, .dir_fd = -1 };
 	AUTO_CLOSE int root_fd = -1;
@@ -148,11 +148,45 @@ int instance_find(const char *root, const char *id, struct arena *arena, struct 
 	return 0;
 }
 
+/* Hooks, processes and control groups are what is written in there: by who can write there. */
+static int check_owner(const struct instance *i, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(i->dir_fd, &st) < 0)
+		return err_sys(e, "look at '%s/%s'", i->root, i->id);
+	if (st.st_uid == geteuid())
+		return 0;
+	return err_set(e, ERR_DENIED, "container '%s' is of user %u, whose word this one does not act on", i->id, (unsigned)st.st_uid);
+}
+
+int instance_find(const char *root, const char *id, struct arena *arena, struct instance *ret, struct err *e)
+{
+	AUTO_INSTANCE struct instance i = INSTANCE_EMPTY;
+
+	if (find_any(root, id, arena, &i, e) < 0 || check_owner(&i, e) < 0)
+		return -1;
+	*ret = i;
+	i.dir_fd = -1;
+	return 0;
+}
+
 int instance_open(const char *root, const char *id, struct arena *arena, struct instance *ret, struct err *e)
 {
 	AUTO_INSTANCE struct instance i = INSTANCE_EMPTY;
 
 	if (instance_find(root, id, arena, &i, e) < 0 || instance_load(&i, e) < 0)
+		return -1;
+	*ret = i;
+	i.dir_fd = -1;
+	return 0;
+}
+
+int instance_look(const char *root, const char *id, struct arena *arena, struct instance *ret, struct err *e)
+{
+	AUTO_INSTANCE struct instance i = INSTANCE_EMPTY;
+
+	if (find_any(root, id, arena, &i, e) < 0 || instance_load(&i, e) < 0)
 		return -1;
 	*ret = i;
 	i.dir_fd = -1;

@@ -82,11 +82,12 @@ int instance_reserve(const char *root, const char *id, struct arena *arena, stru
 const char *instance_filters_dir(const char *root, struct arena *arena);
 
 /**
- * instance_open() - A container that exists, or was once begun
- * @e: ERR_NOT_FOUND "container does not exist"
+ * instance_open(), instance_look() - A container that exists, or was once begun; one to act on is the caller's own
+ * @e: ERR_NOT_FOUND "container does not exist"; of instance_open(): ERR_DENIED another user has made it
  * Return: 0, or -1 with @e set
  */
 int instance_open(const char *root, const char *id, struct arena *arena, struct instance *ret, struct err *e);
+int instance_look(const char *root, const char *id, struct arena *arena, struct instance *ret, struct err *e);
 
 /**
  * instance_find(), instance_load() - The two steps of it: the directory, and the record

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/own.h"
+#include "runtime/rootless.h"
 #include "tests/unit/unit.h"
 
 static struct err e;
@@ -59,4 +60,36 @@ START_TEST(the_root_is_absolute)
 }
 END_TEST
 
-UNIT_MAIN("front", every_command_has_its_help, the_root_is_absolute)
+START_TEST(the_root_of_a_user_is_that_users)
+{
+	AUTO_ARENA struct arena *a = arena_new();
+	const char *dir = unit_dir(), *root;
+	AUTO_FREE char *own = xasprintf("%s/kiln-runtime", dir), *other = xasprintf("%s/other", dir), *above = xstrdup(dir);
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	*strrchr(above, '/') = '\0';
+	ck_assert_int_eq(chmod(above, 0711), 0);
+	ck_assert_int_eq(chmod(dir, 0777), 0);
+	ck_assert_int_eq(mkdir(own, 0777), 0);
+	ck_assert_int_eq(mkdir(other, 0755), 0);
+	ck_assert_int_eq(chown(other, 1000, 1000), 0);
+	ck_assert_int_eq(setresuid(1000, 1000, 1000), 0);
+	rootless_setup();
+	setenv("XDG_RUNTIME_DIR", dir, 1);
+	ck_assert_int_lt(front_root(NULL, a, &root, &e), 0);
+	ck_assert_int_eq(e.kind, ERR_DENIED);
+	/* nor has somebody else chosen which one */
+	ck_assert_int_eq(rmdir(own), 0);
+	ck_assert_int_eq(symlink(other, own), 0);
+	ck_assert_int_lt(front_root(NULL, a, &root, &e), 0);
+	ck_assert_int_eq(stat(other, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0755);
+	ck_assert_int_eq(unlink(own), 0);
+	ck_assert_int_eq(front_root(NULL, a, &root, &e), 0);
+	ck_assert_str_eq(root, own);
+}
+END_TEST
+
+UNIT_MAIN("front", every_command_has_its_help, the_root_is_absolute, the_root_of_a_user_is_that_users)

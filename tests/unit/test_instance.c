@@ -205,6 +205,24 @@ START_TEST(filters_are_kept_where_nobody_else_can_write)
 }
 END_TEST
 
-UNIT_MAIN("instance", filters_are_kept_where_nobody_else_can_write, ids_are_names, an_id_is_reserved_once, it_is_being_created_while_the_lock_is_held,
+START_TEST(one_of_another_user_is_looked_at_and_not_touched)
+{
+	const char *root = unit_dir();
+	struct instance i = reserved(root, "x"), other = INSTANCE_EMPTY;
+
+	if (geteuid() != 0)
+		return;
+	ck_assert_int_eq(fchown(i.dir_fd, 1000, 1000), 0);
+	ck_assert_int_lt(instance_open(root, "x", a, &other, &e), 0);
+	ck_assert_int_eq(e.kind, ERR_DENIED);
+	ck_assert_int_lt(instance_find(root, "x", a, &other, &e), 0);
+	ck_assert_int_eq(instance_look(root, "x", a, &other, &e), 0);
+	instance_close(&other);
+	instance_close(&i);
+	arena_free(a);
+}
+END_TEST
+
+UNIT_MAIN("instance", one_of_another_user_is_looked_at_and_not_touched, filters_are_kept_where_nobody_else_can_write, ids_are_names, an_id_is_reserved_once, it_is_being_created_while_the_lock_is_held,
 	  one_without_a_record_can_be_opened, the_record_says_what_was_written, a_record_of_another_version_is_refused,
 	  created_is_who_has_the_fifo_open)
