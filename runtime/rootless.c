@@ -104,14 +104,11 @@ bool rootless_has_entered(void)
 	return we.has_entered;
 }
 
-bool rootless_keeps_groups(pid_t pid)
+bool rootless_keeps_groups(void)
 {
 	AUTO_FREE char *text = NULL;
-	char file[64] = "/proc/self/setgroups";
 
-	if (pid != 0)
-		snprintf(file, sizeof(file), "/proc/%d/setgroups", (int)pid);
-	return file_read(AT_FDCWD, file, 64, &text, NULL, ERR_IGNORED) == 0 && str_starts(text, "deny");
+	return file_read(AT_FDCWD, "/proc/self/setgroups", 64, &text, NULL, ERR_IGNORED) == 0 && str_starts(text, "deny");
 }
 
 /* --- entering ------------------------------------------------------------------------------------------------------ */

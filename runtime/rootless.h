@@ -16,7 +16,6 @@
 #pragma once
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -47,11 +46,10 @@ bool rootless_may_mount(void);
 bool rootless_has_entered(void);
 
 /**
- * rootless_keeps_groups() - Does a process's user namespace forbid to change supplementary groups? Then everybody in it has the caller's
- * @pid: 0: we
+ * rootless_keeps_groups() - Does our user namespace forbid to change supplementary groups? Then everybody in it has the caller's
  * Return: that
  */
-bool rootless_keeps_groups(pid_t pid);
+bool rootless_keeps_groups(void);
 
 /**
  * rootless_enter() - Enter a user namespace with these mappings, and execute a copy of the program there with the same arguments

@@ -70,14 +70,6 @@ static int check_terminal(const struct exec_options *o, const struct oci_process
 	return 0;
 }
 
-static bool has_users(const struct oci_linux *lin)
-{
-	for (size_t i = 0; lin != NULL && i < lin->n_namespaces; i++)
-		if (str_eq(lin->namespaces[i].type, "user"))
-			return true;
-	return rootless_is();
-}
-
 /* What is executed, and what comes with that. */
 struct executed {
 	struct exec_spec spec;
@@ -105,7 +97,7 @@ static int make_spec(const struct front_call *c, const struct instance *i, struc
 	spec->filters_dir = instance_filters_dir(c->root, c->a);
 	spec->lin = config->linux_;
 	spec->is_rootless = rootless_is();
-	spec->keeps_groups = has_users(config->linux_) && rootless_keeps_groups((pid_t)i->record->pid);
+	spec->keeps_groups = i->record->keeps_groups;
 	spec->seccomp = config->linux_ != NULL ? config->linux_->seccomp : NULL;
 	x->agent.record = i->record;
 	x->agent.status = instance_status_name(INSTANCE_RUNNING);

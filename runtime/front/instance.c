@@ -34,6 +34,7 @@ static const struct jfield record_fields[] = {
 	J_STRING(struct instance_record, cgroup_path, "cgroupPath", 0),
 	J_BOOLEAN(struct instance_record, is_scope, "systemdScope", J_OMIT_EMPTY),
 	J_BOOLEAN(struct instance_record, has_group, "hasGroup", J_OMIT_EMPTY),
+	J_BOOLEAN(struct instance_record, keeps_groups, "keepsGroups", J_OMIT_EMPTY),
 	J_BOOLEAN(struct instance_record, own_pid_ns, "ownPidNamespace", 0),
 	J_BOOLEAN(struct instance_record, has_hooks, "hasHooks", J_OMIT_EMPTY),
 	J_I64(struct instance_record, pid, "pid", 0),

@@ -35,6 +35,7 @@ struct instance_record {
 	bool is_scope;        /* the group is a scope of systemd's */
 	bool has_group;       /* the group was made for it before it had a process */
 	bool has_hooks;       /* some command is to look for hooks in the configuration */
+	bool keeps_groups;    /* its user namespace has the maker's supplementary groups. Not asked of its processes: they may be in another one by now */
 	bool own_pid_ns;      /* its end is the end of all its processes */
 	int64_t pid;          /* 0: none yet */
 	uint64_t start_ticks;

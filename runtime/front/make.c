@@ -115,7 +115,7 @@ static int read_bundle(struct making *k, struct err *e)
 		return -1;
 	k->spec->is_rootless = rootless_is();
 	k->spec->has_entered = rootless_has_entered();
-	k->spec->keeps_groups = rootless_is() && rootless_keeps_groups(0);
+	k->spec->keeps_groups = rootless_is() && rootless_keeps_groups();
 	return 0;
 }
 
@@ -157,6 +157,7 @@ struct instance_record *make_record(const struct oci_config *config, const struc
 	rec->cgroup_path = spec->cgroup_path;
 	rec->is_scope = spec->cgroup_is_made;
 	rec->has_hooks = has_hooks;
+	rec->keeps_groups = spec->keeps_groups;
 	rec->own_pid_ns = bundle_config_owns_pids(config);
 	rec->annotations = config->annotations;
 	return rec;

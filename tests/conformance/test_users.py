@@ -202,6 +202,21 @@ def test_a_user_namespace_joined_by_path(rt):
 
 
 @only_kiln
+def test_groups_of_the_caller_stay_outside_whatever_the_first_process_does(rt):
+    """It goes into a user namespace of its own, where nobody may change supplementary groups: an exec fails, and has not those of the caller."""
+    b = users_bundle(rt, "sh", "-c", "exec busybox unshare -r busybox sleep 1000")
+    for kind in ("bounding", "permitted", "effective"):
+        b.config["process"]["capabilities"][kind].append("CAP_SETFCAP")
+    pid = started(rt, b.write())
+    eventually("it is there", lambda: open(f"/proc/{pid}/setgroups").read() == "deny\n" and open(f"/proc/{pid}/comm").read() == "busybox\n")
+    os.setgroups([4, 27])
+    try:
+        has(rt.fails("exec", b.id, "true"), "become root of the user namespace")
+    finally:
+        os.setgroups([])
+
+
+@only_kiln
 def test_namespaces_joined_beside_a_user_namespace(rt):
     """Their owner is the host, and what shows them is there all the same: sysfs, mqueue, procfs, for which crun binds the host's and runc fails."""
     with holder("network", "ipc", "uts", "pid", "cgroup", "time") as paths:
