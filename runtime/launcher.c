@@ -4,7 +4,8 @@
  *
  * One thread, one poll loop: signals, the listening socket, the connection to kilnd, the socket by which monitors
  * ask to be looked at, and the output of orphans. It never mounts and opens no path of a container, so that a dead
- * file system cannot block it. launcher_requests.c has what kilnd asks, launcher_children.c what children do.
+ * file system cannot block it. launcher_requests.c has what kilnd asks, launcher_fork.c makes the monitors, launcher_children.c
+ * has what children do.
  *
  * A monitor's program becomes our child when the monitor dies (we are a subreaper). Children are looked at by
  * waitid(WNOWAIT) and only reaped once their exit is on disk. The order in which the kernel shows a dead monitor
