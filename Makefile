@@ -381,7 +381,7 @@ help:
 	@echo 'man         prints the pages of the manual into build/man/'
 	@echo 'docs        prints docs/errors.md, lifecycle.md, options.md and spec-coverage.md from the code'
 	@echo 'check-all   check and e2e, plain and with ASan and UBSan'
-	@echo 'bench       Kiln beside the bare kernel and installed peers (root); SUITE="start stems exec run api ping scale memory health log load"'
+	@echo 'bench       Kiln beside the bare kernel and installed peers (root); SUITE="start stems exec run runtime api ping scale memory health log load"'
 	@echo 'acceptance  compares tests/acceptance.tsv with the results of the last runs'
 	@echo 'report      sizes of functions, files and programs'
 	@echo 'format      clang-format over the tree'

@@ -22,13 +22,14 @@ from suite_load import suite_load
 from suite_log import suite_log
 from suite_ping import suite_ping
 from suite_run import suite_run
+from suite_runtime import suite_runtime
 from suite_scale import suite_scale
 from suite_start import suite_exec, suite_start
 from suite_stems import suite_stems
 
 # A suite gives {subject: [samples]}, or {"tables": [{"title", "unit", "samples", "plot"}], "notes": [lines]}
 SUITES = {"start": (suite_start, "ms"), "stems": (suite_stems, None), "exec": (suite_exec, "ms"), "run": (suite_run, None),
-          "api": (suite_api, "ms"), "ping": (suite_ping, None), "scale": (suite_scale, None), "memory": (suite_memory, "KiB PSS"),
+          "runtime": (suite_runtime, None), "api": (suite_api, "ms"), "ping": (suite_ping, None), "scale": (suite_scale, None), "memory": (suite_memory, "KiB PSS"),
           "health": (suite_health, None), "log": (suite_log, None), "load": (suite_load, None)}
 PAGE = os.path.join(ROOT, "docs/bench.md")
 HEAD = """# Figures

@@ -209,20 +209,21 @@ class Bench:
                             if not here.read().strip():
                                 here.write(above.read())
 
-    def bundle(self):
-        """Limits and Docker's seccomp profile on the image's files, for the OCI runtimes."""
-        path = self.dir + "/bundle"
+    def bundle(self, name="bundle", args=TRUE, is_filtered=True):
+        """Limits on the image's files, and Docker's seccomp profile if that is wanted, for the OCI runtimes."""
+        path = f"{self.dir}/{name}"
         os.makedirs(path + "/rootfs")
         subprocess.run(["tar", "-x", "-C", path + "/rootfs"], input=harness.busybox_layer(), check=True)
         tool = which("crun") or which("runc")
         subprocess.run([tool, "spec"], cwd=path, check=True)
         with open(path + "/config.json") as f:
             config = json.load(f)
-        config["process"].update(terminal=False, args=TRUE)
+        config["process"].update(terminal=False, args=args)
         config["linux"]["cgroupsPath"] = self.parent + "/oci"
         config["linux"]["resources"].update(
             memory={"limit": 256 << 20}, cpu={"quota": 100000, "period": 100000, "shares": 512}, pids={"limit": 100})
-        config["linux"]["seccomp"] = oci_seccomp(set(config["process"]["capabilities"]["bounding"]))
+        if is_filtered:
+            config["linux"]["seccomp"] = oci_seccomp(set(config["process"]["capabilities"]["bounding"]))
         with open(path + "/config.json", "w") as f:
             json.dump(config, f)
         return path
