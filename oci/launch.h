@@ -75,6 +75,7 @@ struct exec_spec {
 	const char *filters_dir;             /* the same as in a launch */
 	bool is_rootless;                /* not in the document: there is no power over the host (runtime/rootless.h), */
 	bool keeps_groups;               /* and nobody in the container may change supplementary groups */
+	bool must_not_trace;             /* not in the document: who made the container may be in its user namespace, seen by its processes */
 };
 
 /*

@@ -23,6 +23,7 @@
 #include "runtime/namespaces.h"
 #include "runtime/plan_parts.h"
 #include "runtime/seccomp.h"
+#include "runtime/userns.h"
 #include "runtime/watchers.h"
 
 /* All that a container may have of its own; one that it shares with us is entered again, which changes nothing. */
@@ -135,7 +136,8 @@ int join_plan_build(const struct exec_spec *spec, int init_pidfd,
 	plan->stages.pidfd = init_pidfd;
 	if (check_running(init_pidfd, e) < 0 ||
 	    process_part(spec, stdio, arena, &plan->stages.process, e) < 0 ||
-	    process_plan_groups(&plan->stages.process, spec->keeps_groups, e) < 0 || plan_order(&plan->stages, e) < 0)
+	    process_plan_groups(&plan->stages.process, spec->keeps_groups, e) < 0 ||
+	    (spec->must_not_trace && userns_check_tracing(&plan->stages.process.caps, e) < 0) || plan_order(&plan->stages, e) < 0)
 		return -1;
 	plan->cgroup_path = spec->cgroup_path;
 	plan->stages.ns_flags = spec->is_rootless ? namespaces_listed(spec->lin) : JOIN_NAMESPACES | some_namespaces(spec->lin);

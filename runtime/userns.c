@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -121,6 +122,16 @@ int userns_check_process(const struct launch_plan_stages *s, struct err *e)
 		if (!idmap_has(map->gids, map->n_gids, id->groups[i]))
 			return err_set(e, ERR_INVALID, "process.user.additionalGids: %u has no mapping", id->groups[i]);
 	return 0;
+}
+
+int userns_check_tracing(const struct stage_caps *caps, struct err *e)
+{
+	uint64_t all = caps->bounding | caps->permitted | caps->effective | caps->inheritable | caps->ambient;
+
+	if ((all >> CAP_SYS_PTRACE & 1) == 0)
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED, "process.capabilities: without root's powers CAP_SYS_PTRACE takes a pid namespace of the container's own: "
+		       "the runtime waits in the same user namespace, and could be traced");
 }
 
 static int read_joined(const struct namespace_join *j, struct arena *a, struct idmap *ret, struct err *e)

@@ -23,6 +23,7 @@
 #include <sys/types.h>
 
 struct arena;
+struct stage_caps;
 struct launch_plan_stages;
 struct oci_linux;
 
@@ -64,6 +65,13 @@ int userns_open(struct launch_plan_stages *s, struct arena *a, struct err *e);
  * Return: 0, or -1 with @e set
  */
 int userns_check_process(const struct launch_plan_stages *s, struct err *e);
+
+/**
+ * userns_check_tracing() - What is waited for in its own user namespace, and sees who waits, must not trace: it would be the host's user. Pure
+ * @e: ERR_UNSUPPORTED it has CAP_SYS_PTRACE
+ * Return: 0, or -1 with @e set
+ */
+int userns_check_tracing(const struct stage_caps *caps, struct err *e);
 
 /**
  * userns_settle() - Do for the child, which waits, what takes the host's power; nothing without a user namespace

@@ -98,6 +98,7 @@ static int make_spec(const struct front_call *c, const struct instance *i, struc
 	spec->lin = config->linux_;
 	spec->is_rootless = rootless_is();
 	spec->keeps_groups = i->record->keeps_groups;
+	spec->must_not_trace = !rootless_may_mount() && !i->record->own_pid_ns;
 	spec->seccomp = config->linux_ != NULL ? config->linux_->seccomp : NULL;
 	x->agent.record = i->record;
 	x->agent.status = instance_status_name(INSTANCE_RUNNING);

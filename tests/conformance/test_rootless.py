@@ -114,8 +114,17 @@ def test_what_takes_privileges_is_refused_in_clear_words():
         refused("process.user.additionalGids: ", {"process": {"args": ["true"], "cwd": "/", "user": {"uid": 0, "gid": 0, "additionalGids": [1]}}})
         refused("bind /sys instead", {"mounts": [{"destination": "/sys", "type": "sysfs", "source": "sysfs"}]})
         refused("option 'gid=5'", {"mounts": [{"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["gid=5"]}]})
+        # the runtime waits in the same user namespace, and is the user outside to who traces it
+        trace = {"process": {"args": ["true"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "capabilities": {"bounding": ["CAP_SYS_PTRACE"]}}}
+        refused("process.capabilities: without root's powers CAP_SYS_PTRACE takes a pid namespace", trace, namespaces=[{"type": t} for t in ("mount", "user", "uts")])
         # nothing is delegated where the test runs: root's group, or one of the first version
         refused("linux.resources: memory.", resources={"memory": {"limit": 64 << 20}})
+        b = rt.users_bundle("sleep", "1000")
+        b.config["linux"]["namespaces"] = [{"type": t} for t in ("mount", "user", "uts")]
+        b.config["mounts"] = []
+        rt.create(b.write())
+        has(rt.fails("exec", "--cap", "CAP_SYS_PTRACE", b.id, "true"), "process.capabilities: without root's powers CAP_SYS_PTRACE")
+        rt.call("delete", "--force", b.id)
         b = rt.users_bundle("true", ids=[{"containerID": 0, "hostID": 0, "size": 1}])
         has(rt.fails("create", "--bundle", b.dir, b.id), "uidMappings")
         b = rt.users_bundle("true")
