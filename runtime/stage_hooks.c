@@ -99,10 +99,15 @@ static int stage_hook_state(const struct hook_plan *plan, pid_t pid)
 
 /* --- the process ----------------------------------------------------------------------------------------------- */
 
-/* Return: what is to be descriptor 1 or 2, or -1 */
+/* What a hook writes goes to the parent, or to a file; that it cannot be opened is said in the hook's place. Return: it, or -1 */
 static int stage_hook_output(const char *file, int out_fd)
 {
-	return file == NULL ? out_fd : open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, 0600);
+	static const char sorry[] = "its output cannot go to ";
+	int fd = file == NULL ? out_fd : open(file, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, 0600);
+
+	if (fd < 0 && stage_write_all(out_fd, sorry, strlen(sorry)))
+		stage_write_all(out_fd, file, strlen(file));
+	return fd;
 }
 
 static _Noreturn void stage_hook_child(const struct hook_plan *plan, const struct hook_op *op, int state_fd, int out_fd)

@@ -31,6 +31,9 @@ def test_annotations_of_crun(rt):
     for name, want in (("stdout", "prestart\ncreateContainer\npoststop\n"), ("stderr", 3 * "error\n")):
         with open(os.path.join(b.dir, name)) as f:
             eq(f.read(), want)
+    if rt.is_kiln:
+        b.config["annotations"] = {"run.oci.hooks.stdout": b.dir}
+        has(rt.fails("create", "--bundle", b.write("true").dir, b.id), f"its output cannot go to {b.dir}")
     del b.config["hooks"]
 
     b.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["nosuch"], "action": "SCMP_ACT_ERRNO"}]}
