@@ -50,6 +50,12 @@ void mounts_bind_devices(struct mount_op *ops, size_t n, struct arena *arena);
 struct launch_plan_stages;
 int mounts_plan_rootless(struct launch_plan_stages *s, const char *group, struct arena *arena, struct err *e);
 
+/**
+ * mounts_show_processes() - Is the host's procfs among what is bound?
+ * Return: that
+ */
+bool mounts_show_processes(const struct launch_plan_stages *s);
+
 /* Where the sources of binds may come from. */
 struct mount_sources {
 	int *bind_fds; /* "fd:N", "fd:N:/path"; an entry is set to -1 when an operation has taken it */

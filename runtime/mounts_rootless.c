@@ -2,8 +2,10 @@
 /*
  * What mounts are without power over the host: the kernel would refuse some of them with EPERM or EINVAL and no word why.
  */
+#include <linux/magic.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 
 #include "base/defence.h"
 #include "base/str.h"
@@ -67,6 +69,24 @@ static int show_groups(const struct launch_plan_stages *s, struct mount_op *op, 
 	op->is_group = true;
 	op->source = arena_strdup(arena, own);
 	return 0;
+}
+
+/* A procfs shows its processes to whoever sees it, wherever that one lives. */
+static bool is_hosts_procfs(const struct mount_op *op)
+{
+	struct statfs fs;
+
+	if (op->kind != MOUNT_BIND || op->source == NULL)
+		return false;
+	return (op->is_recursive && str_eq(op->source, "/")) || (statfs(op->source, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC);
+}
+
+bool mounts_show_processes(const struct launch_plan_stages *s)
+{
+	for (size_t i = 0; i < s->n_ops; i++)
+		if (is_hosts_procfs(&s->ops[i]))
+			return true;
+	return false;
 }
 
 int mounts_plan_rootless(struct launch_plan_stages *s, const char *group, struct arena *arena, struct err *e)

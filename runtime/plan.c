@@ -265,7 +265,7 @@ static int plan_make(const struct launch_spec *spec, const struct launch_stdio_f
 	userns_plan_mounts(s);
 	if (process_part(spec, stdio, a, &s->process, e) < 0 || process_plan_groups(&s->process, spec->keeps_groups, e) < 0)
 		return -1;
-	if (spec->has_entered && (s->clone_flags & CLONE_NEWPID) == 0 && userns_check_tracing(&s->process.caps, e) < 0)
+	if (spec->has_entered && ((s->clone_flags & CLONE_NEWPID) == 0 || mounts_show_processes(s)) && userns_check_tracing(&s->process.caps, e) < 0)
 		return -1;
 	return userns_check_process(s, e);
 }

@@ -130,8 +130,8 @@ int userns_check_tracing(const struct stage_caps *caps, struct err *e)
 
 	if ((all >> CAP_SYS_PTRACE & 1) == 0)
 		return 0;
-	return err_set(e, ERR_UNSUPPORTED, "process.capabilities: without root's powers CAP_SYS_PTRACE takes a pid namespace of the container's own: "
-		       "the runtime waits in the same user namespace, and could be traced");
+	return err_set(e, ERR_UNSUPPORTED, "process.capabilities: without root's powers CAP_SYS_PTRACE takes a pid namespace of the container's own, and no bind of the "
+		       "host's procfs: the runtime waits in the same user namespace, and could be traced");
 }
 
 static int read_joined(const struct namespace_join *j, struct arena *a, struct idmap *ret, struct err *e)

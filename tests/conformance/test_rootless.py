@@ -117,6 +117,8 @@ def test_what_takes_privileges_is_refused_in_clear_words():
         # the runtime waits in the same user namespace, and is the user outside to who traces it
         trace = {"process": {"args": ["true"], "cwd": "/", "user": {"uid": 0, "gid": 0}, "capabilities": {"bounding": ["CAP_SYS_PTRACE"]}}}
         refused("process.capabilities: without root's powers CAP_SYS_PTRACE takes a pid namespace", trace, namespaces=[{"type": t} for t in ("mount", "user", "uts")])
+        refused("and no bind of the host's procfs", {**trace, "mounts": [{"destination": "/tmp", "type": "bind", "source": "/proc", "options": ["rbind"]}]})
+        refused("and no bind of the host's procfs", {**trace, "mounts": [{"destination": "/tmp", "type": "bind", "source": "/", "options": ["rbind"]}]})
         # nothing is delegated where the test runs: root's group, or one of the first version
         refused("linux.resources: memory.", resources={"memory": {"limit": 64 << 20}})
         b = rt.users_bundle("sleep", "1000")
