@@ -52,8 +52,13 @@ static int signal_all(const struct instance *i, int pidfd, int signo, struct err
 
 /*
  * The end of the first process is the end of all when they have a pid namespace to themselves. Where they do not, SIGKILL goes
- * to all of the control group, and it may go on after the first process is gone (--all).
+ * to all of the control group, if there is one, and it may go on after the first process is gone (--all).
  */
+static bool goes_to_all(const struct instance_record *r, int signo)
+{
+	return signo == SIGKILL && !r->own_pid_ns && !str_is_empty(r->cgroup_path);
+}
+
 static int send_signal(const struct instance *i, bool all, int signo, struct err *e)
 {
 	AUTO_CLOSE int pidfd = -1;
@@ -61,7 +66,7 @@ static int send_signal(const struct instance *i, bool all, int signo, struct err
 
 	if (instance_status(i, &s, &pidfd, e) < 0)
 		return -1;
-	if (i->record != NULL && (all || (signo == SIGKILL && !i->record->own_pid_ns)) && (pidfd >= 0 || all))
+	if (i->record != NULL && (all || goes_to_all(i->record, signo)) && (pidfd >= 0 || all))
 		return signal_all(i, pidfd, signo, e);
 	if (pidfd < 0)
 		return err_set(e, ERR_CONFLICT, "container not running");

@@ -126,7 +126,11 @@ def test_what_takes_privileges_is_refused_in_clear_words():
         b.config["mounts"] = []
         rt.create(b.write())
         has(rt.fails("exec", "--cap", "CAP_SYS_PTRACE", b.id, "true"), "process.capabilities: without root's powers CAP_SYS_PTRACE")
-        rt.call("delete", "--force", b.id)
+        # with neither a group nor a pid namespace there is still the first process
+        has(rt.fails("kill", "--all", b.id, "KILL"), "no control group")
+        rt.call("kill", b.id, "KILL")
+        rt.wait_stopped(b)
+        rt.call("delete", b.id)
         b = rt.users_bundle("true", ids=[{"containerID": 0, "hostID": 0, "size": 1}])
         has(rt.fails("create", "--bundle", b.dir, b.id), "uidMappings")
         b = rt.users_bundle("true")
