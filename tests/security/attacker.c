@@ -103,13 +103,13 @@ static void show_fds(long pid)
 		closedir(dir);
 }
 
-/* Stop it where it is, look at all that it has, let it go on */
-static void look_at(long pid)
+/* Stop it where it is, look at all that it has, let it go on. Return: whether it may be traced */
+static int look_at(long pid)
 {
 	int status;
 
 	if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0)
-		return;
+		return 0;
 	waitpid((pid_t)pid, &status, __WALL);
 	show_status(pid, "CapEff");
 	show_status(pid, "CapPrm");
@@ -118,12 +118,11 @@ static void look_at(long pid)
 	show_link(pid, "cwd");
 	show_fds(pid);
 	ptrace(PTRACE_DETACH, pid, 0, 0);
+	return 1;
 }
 
-/* hunt SECONDS: trace each process that appears, and tell its powers and descriptors */
-static int hunt(char **a)
+static int trace_all(double end, int insists)
 {
-	double end = now() + atof(a[0]);
 	static char seen[65536];
 	struct dirent *d;
 
@@ -138,14 +137,25 @@ static int hunt(char **a)
 
 			if (pid <= 0 || pid >= 65536 || seen[pid])
 				continue;
-			seen[pid] = 1;
-			look_at(pid);
+			seen[pid] = (char)(look_at(pid) || !insists);
 			fflush(stdout);
 		}
 		if (proc)
 			closedir(proc);
 	}
 	return 0;
+}
+
+/* hunt SECONDS: trace each process that appears, and tell its powers and descriptors */
+static int hunt(char **a)
+{
+	return trace_all(now() + atof(a[0]), 0);
+}
+
+/* insist SECONDS: the same, and who may not be traced yet is tried again */
+static int insist(char **a)
+{
+	return trace_all(now() + atof(a[0]), 1);
 }
 
 /* overwrite SECONDS: whoever runs a program that is not of this container has it overwritten, once it may be written */
@@ -376,7 +386,7 @@ static const struct {
 	int (*run)(char **args);
 	int n_args;
 } commands[] = {
-	{ "exchange", exchange, 2 }, { "hunt", hunt, 1 }, { "overwrite", overwrite, 1 }, { "calls", try_calls, 0 },
+	{ "exchange", exchange, 2 }, { "hunt", hunt, 1 }, { "insist", insist, 1 }, { "overwrite", overwrite, 1 }, { "calls", try_calls, 0 },
 	{ "keys", keys, 1 }, { "tiocsti", tiocsti, 0 }, { "status", status, 1 }, { "open", try_open, 1 }, { "hello", say_hello, 1 },
 };
 

@@ -87,7 +87,7 @@ def test_tracing_who_joins_a_user_namespace(f):
     ids = [{"containerID": 0, "hostID": 0, "size": 65536}]
     kinds = ("mount", "ipc", "uts", "network", "cgroup")
     more = {"namespaces": [{"type": t} for t in (*kinds, "user")], "uidMappings": ids, "gidMappings": ids}
-    with f.running(["sh", "-c", "/attacker hunt 60 >/seen"], caps=["SYS_PTRACE"], more=more) as box:
+    with f.running(["sh", "-c", "/attacker insist 60 >/seen"], caps=["SYS_PTRACE"], more=more) as box:
         eventually("it hunts", lambda: "hunting" in box.read("/seen"), every=0.01)
         joins = [{"type": t} for t in (*kinds, "pid")] + [{"type": "user", "path": f"/proc/{box.pid}/ns/user"}]
         for _ in range(1 if f.is_weak else 20):
