@@ -78,7 +78,7 @@ def security_rows():
     for line in read('docs/security.md').splitlines():
         cells = [c.strip() for c in line.strip('|').split('|')]
         if len(cells) > 2 and re.search(r'^R\d|^–$', cells[-2]):
-            yield cells, re.findall(r'`((?:security|e2e|unit|fuzz):[\w:]+)`', cells[-1])
+            yield cells, re.findall(r'`((?:security|e2e|unit|fuzz|conformance):[\w:]+)`', cells[-1])
 
 
 def test_security_names_its_attacks():
