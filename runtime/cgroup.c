@@ -217,6 +217,25 @@ int cgroup_mark(const char *path, const char *owner, struct err *e)
 	return 0;
 }
 
+/* In one hierarchy: they come and go together. Without the power to write such a mark nobody else can take the group, either. */
+#define INSTANCE_XATTR "trusted.kiln.instance"
+
+void cgroup_claim(const char *path, const char *who)
+{
+	char dir[512];
+
+	if (cgroup_dir(0, path, dir))
+		setxattr(dir, INSTANCE_XATTR, who, strlen(who), 0);
+}
+
+bool cgroup_is_of_another(const char *path, const char *who)
+{
+	char dir[512], mark[CGROUP_CLAIM_MAX];
+	ssize_t n = cgroup_dir(0, path, dir) ? getxattr(dir, INSTANCE_XATTR, mark, sizeof(mark)) : -1;
+
+	return n >= 0 && ((size_t)n != strlen(who) || memcmp(mark, who, (size_t)n) != 0);
+}
+
 /* --- create --------------------------------------------------------------------------------------------------- */
 
 static int attach_devices(const struct cgroup_handle *h, const struct oci_resources *r,

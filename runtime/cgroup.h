@@ -56,6 +56,20 @@ int cgroup_adopt(const char *path, const struct oci_resources *resources, struct
 int cgroup_mark(const char *path, const char *owner, struct err *e);
 
 /**
+ * cgroup_claim() - Write on a group which container it is of now, as far as that is possible; the last one counts
+ * @who: not empty, below CGROUP_CLAIM_MAX bytes
+ * Return: nothing
+ */
+void cgroup_claim(const char *path, const char *who);
+
+/**
+ * cgroup_is_of_another() - Has another container claimed it meanwhile? Then it is no longer ours to remove
+ * Return: that; false where there is no such group or mark
+ */
+bool cgroup_is_of_another(const char *path, const char *who);
+#define CGROUP_CLAIM_MAX 1024
+
+/**
  * cgroup_update() - Change the limits of a group that exists; what is not asked for stays as it is, devices always do
  * @ret: in @a: what has been written
  * @e: ERR_INVALID, ERR_CONFLICT a value the kernel refuses; ERR_UNSUPPORTED a limit without its controller, by name

@@ -164,6 +164,7 @@ static int make_group(struct restoring *r, struct err *e)
 
 	if ((r->unit != NULL ? make_scope : make_plain_group)(r, l != NULL ? l->resources : NULL, e) < 0)
 		return -1;
+	cgroup_claim(r->spec->cgroup_path, r->m->instance.record->created);
 	r->m->instance.record->has_group = true;
 	return instance_save(&r->m->instance, e);
 }

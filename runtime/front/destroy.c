@@ -13,6 +13,9 @@ static int remove_group(const struct instance_record *rec, struct err *e)
 {
 	if (rec == NULL || str_is_empty(rec->cgroup_path))
 		return 0;
+	/* Two containers may have been given one group: the first of them has ended, and the other is in it */
+	if (cgroup_is_of_another(rec->cgroup_path, rec->created))
+		return 0;
 	/* Of one that never had a process nobody knows whether the group was made yet; it may be somebody else's */
 	if (rec->pid == 0 && !rec->has_group)
 		cgroup_remove_empty(rec->cgroup_path, ERR_IGNORED);

@@ -222,6 +222,8 @@ static int write_down_process(void *ctx, const struct launched *l, struct err *e
 
 	if (procid_of(l->pid, &id, e) < 0)
 		return -1;
+	if (!str_is_empty(rec->cgroup_path))
+		cgroup_claim(rec->cgroup_path, rec->created);
 	rec->pid = id.pid;
 	rec->start_ticks = id.start_ticks;
 	rec->boot = arena_strdup(k->r->call->a, id.boot);

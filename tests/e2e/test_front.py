@@ -131,6 +131,22 @@ def test_front_a_group_of_somebody_else_is_left_alone():
         eq((is_alive(pid), rt.status(a.id), rt.ids()), (True, "running", [a.id]))
 
 
+def test_front_a_group_that_another_has_taken_over_is_left_alone():
+    """The first container of a group has ended, a second one is in it: deleting the first one does the second no harm."""
+    with kiln() as rt:
+        a, b = rt.bundle("true"), rt.bundle()
+        rt.create(a)
+        rt.call("start", a.id)
+        eventually("it has ended", lambda: rt.status(a.id) == "stopped")
+        b.config["linux"]["cgroupsPath"] = a.cgroup
+        pid = rt.create(b.write("sleep", "1000"))
+        rt.call("start", b.id)
+        rt.call("delete", a.id)
+        eq((is_alive(pid), rt.status(b.id), rt.ids()), (True, "running", [b.id]))
+        rt.call("delete", "--force", b.id)
+        eq(cgroup_dirs(a.cgroup), [])
+
+
 def test_front_groups_above_that_it_made_go_with_it():
     with kiln() as rt:
         b = rt.bundle()
