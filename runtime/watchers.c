@@ -42,8 +42,12 @@ static int find_namespace(int fd, struct stat *ret, struct err *e)
 {
 	char path[PATH_BYTES];
 	uint64_t pid;
+	int type = ioctl(fd, NS_GET_NSTYPE);
 
-	if (ioctl(fd, NS_GET_NSTYPE) == CLONE_NEWPID)
+	/* A pidfd has no such call */
+	if (type < 0 && errno != ENOTTY && errno != EINVAL && errno != ESRCH)
+		return err_sys(e, "ask for the type of the namespace");
+	if (type == CLONE_NEWPID)
 		return fstat(fd, ret) < 0 ? err_sys(e, "look at the pid namespace") : 0;
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	if (!read_number(path, "\nPid:\t", 10, &pid))

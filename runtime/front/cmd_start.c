@@ -42,6 +42,18 @@ static int check_status(const struct instance *i, int *ret_pidfd, struct err *e)
 	}
 }
 
+/*
+ * execve closes the process's descriptors one after the other: it may have `start` open a moment longer than `report`, by whose end
+ * the start before us knows that it is done. A FIFO that had no writer when it was opened never tells of an end.
+ */
+static bool is_reported_on(int report_fd)
+{
+	int n = 0;
+	char byte;
+
+	return ioctl(report_fd, FIONREAD, &n) < 0 || n != 0 || read(report_fd, &byte, 1) != 0;
+}
+
 static int open_locked(const struct instance *i, int *ret_start, int *ret_report, struct err *e)
 {
 	AUTO_CLOSE int start = -1, report = -1;
@@ -57,7 +69,7 @@ static int open_locked(const struct instance *i, int *ret_start, int *ret_report
 		return -1;
 	close_fd(ret_start);
 	*ret_start = TAKE_FD(start);
-	return 0;
+	return is_reported_on(*ret_report) ? 0 : err_set(e, ERR_CONFLICT, "cannot start an already running container");
 }
 
 /* The process died before it had read our byte. */

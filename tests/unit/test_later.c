@@ -5,7 +5,8 @@
 
 struct fixture {
 	struct engine eng;
-	int n_worked, n_done, n_dropped;
+	_Atomic int n_worked; /* by more than one thread at once */
+	int n_done, n_dropped;
 };
 
 static void work(void *ctx)
