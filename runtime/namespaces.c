@@ -191,6 +191,8 @@ static int check_type(const struct namespace_join *j, struct err *e)
 
 	if (flag < 0 && str_starts(j->source, "fd:"))
 		return check_pidfd(j, e);
+	if (flag < 0 && errno != ENOTTY)
+		return err_sys(e, "ask for the type of '%.200s'", j->source);
 	if (flag < 0)
 		return err_set(e, ERR_INVALID, "'%.200s' is no namespace", j->source);
 	if (flag != j->flag)

@@ -106,7 +106,7 @@ _Noreturn void stage_between(struct launch_plan_stages *plan, int report_fd, pid
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	/* the kernel's word for a pid namespace whose first process has ended */
 	if (pid < 0 && errno == ENOMEM)
-		stage_refuse(&c, ERR_CONFLICT, 125, 0, "join pid namespace: it has ended, or there is no memory", NULL);
+		stage_refuse(&c, ERR_CONFLICT, 125, 0, "join pid namespace: Cannot allocate memory, which also means that it has ended", NULL);
 	if (pid < 0)
 		stage_die(&c, "clone the container's first process", NULL);
 	if (pid == 0)

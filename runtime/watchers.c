@@ -21,21 +21,22 @@
 #define PROC_FILE_MAX_BYTES 65536
 #define PATH_BYTES          64
 
-/* The number behind @key in a file of /proc. Return: false when there is none */
-static bool read_number(const char *path, const char *key, int base, uint64_t *ret)
+/* The number behind @key in a file of /proc; a key begins with a newline. Return: false with @e set when there is none */
+static bool read_number(const char *path, const char *key, int base, uint64_t *ret, struct err *e)
 {
 	AUTO_FREE char *text = NULL;
 	const char *at;
 	char *end;
 
-	if (file_read(AT_FDCWD, path, PROC_FILE_MAX_BYTES, &text, NULL, ERR_IGNORED) < 0)
+	if (file_read(AT_FDCWD, path, PROC_FILE_MAX_BYTES, &text, NULL, e) < 0)
 		return false;
 	at = strstr(text, key);
-	if (at == NULL)
-		return false;
 	errno = 0;
-	*ret = strtoull(at + strlen(key), &end, base);
-	return errno == 0 && *end == '\n';
+	*ret = at != NULL ? strtoull(at + strlen(key), &end, base) : 0;
+	if (at != NULL && errno == 0 && *end == '\n')
+		return true;
+	err_set(e, ERR_INTERNAL, "'%s' has no %.*s", path, (int)strcspn(key + 1, ":"), key + 1);
+	return false;
 }
 
 static int find_namespace(int fd, struct stat *ret, struct err *e)
@@ -50,13 +51,14 @@ static int find_namespace(int fd, struct stat *ret, struct err *e)
 	if (type == CLONE_NEWPID)
 		return fstat(fd, ret) < 0 ? err_sys(e, "look at the pid namespace") : 0;
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	if (!read_number(path, "\nPid:\t", 10, &pid))
+	if (!read_number(path, "\nPid:\t", 10, &pid, ERR_IGNORED))
 		return err_set(e, ERR_CONFLICT, "its process has ended");
 	snprintf(path, sizeof(path), "/proc/%llu/ns/pid", (unsigned long long)pid);
 	return stat(path, ret) < 0 ? err_sys(e, "look at '%s'", path) : 0;
 }
 
-static bool may_trace(const char *pid, const struct stat *ns)
+/* Return: 1, 0, or -1 with @e set: it is there, and does not say */
+static int may_trace(const char *pid, const struct stat *ns, struct err *e)
 {
 	char path[PATH_BYTES];
 	uint64_t bounding;
@@ -64,10 +66,10 @@ static bool may_trace(const char *pid, const struct stat *ns)
 
 	snprintf(path, sizeof(path), "/proc/%.20s/ns/pid", pid);
 	if (stat(path, &own) < 0 || own.st_ino != ns->st_ino || own.st_dev != ns->st_dev)
-		return false;
+		return 0;
 	snprintf(path, sizeof(path), "/proc/%.20s/status", pid);
-	if (!read_number(path, "\nCapBnd:\t", 16, &bounding))
-		return access(path, F_OK) == 0;
+	if (!read_number(path, "\nCapBnd:\t", 16, &bounding, e))
+		return access(path, F_OK) == 0 ? -1 : 0;
 	return (bounding >> CAP_SYS_PTRACE & 1) != 0 && (bounding >> CAP_SYS_ADMIN & 1) == 0;
 }
 
@@ -76,14 +78,14 @@ int watchers_look(int fd, bool *ret, struct err *e)
 	AUTO_DIR DIR *proc = opendir("/proc");
 	struct dirent *d;
 	struct stat ns;
-	bool found = false;
+	int found = 0;
 
 	if (proc == NULL)
 		return err_sys(e, "open '/proc'");
 	if (find_namespace(fd, &ns, e) < 0)
 		return -1;
-	while (!found && (d = readdir(proc)) != NULL)
-		found = d->d_name[0] >= '1' && d->d_name[0] <= '9' && may_trace(d->d_name, &ns);
-	*ret = found;
-	return 0;
+	while (found == 0 && (d = readdir(proc)) != NULL)
+		found = d->d_name[0] >= '1' && d->d_name[0] <= '9' ? may_trace(d->d_name, &ns, e) : 0;
+	*ret = found == 1;
+	return found < 0 ? -1 : 0;
 }
