@@ -54,6 +54,12 @@ class Kill:
         self.what, self.pid, self.ids, self.when = what, pid, ids, when
 
 
+def namespace(pid):
+    """Of process IDs; None when the process is gone."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/ns/pid")
+
+
 def read(path):
     try:
         with open(path, "rb") as f:
@@ -213,6 +219,9 @@ class World:
                 # What a stem is it becomes; its own child makes namespaces
                 if b"kiln-stem\n" in (comm, above):
                     found += [(pid, "stem")] if above == b"kiln-launcher\n" else []
+                    continue
+                # Whose monitor has just died, on the way to its program: that is the container's
+                if above == b"kiln-launcher\n" and comm == b"kiln-monitor\n" and namespace(pid) != namespace(self.parent_of(pid)):
                     continue
                 # A child of the launcher has its name for a moment; a monitor's, on the way to a program, has the monitor's
                 if above != b"kiln-monitor\n":
