@@ -22,17 +22,17 @@ budget_of() {
 	build) echo 30 ;;
 	lint) echo 10 ;;
 	unit) echo 40 ;;
-	scripts) echo 50 ;;
+	scripts) echo 55 ;;
 	e2e) echo 260 ;;
-	conformance) echo 25 ;;
+	conformance) echo 30 ;;
 	faults) echo 85 ;;
-	security) echo 40 ;;
+	security) echo 30 ;;
 	chaos) echo 30 ;;
-	tsan) echo 40 ;;
+	tsan) echo 30 ;;
 	sanitize) echo 245 ;;
 	clang) echo 25 ;;
-	fuzz) echo 290 ;;
-	vm) echo 325 ;;
+	fuzz) echo 225 ;;
+	vm) echo 450 ;;
 	acceptance) echo 5 ;;
 	esac
 }

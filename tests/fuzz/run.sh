@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# run.sh BUILD SECONDS TARGET...: runs each target with libFuzzer for so long, four at a time, from the committed corpus
+# run.sh BUILD SECONDS TARGET...: runs each target with libFuzzer for so long, six at a time, from the committed corpus
 # and what earlier runs have found. One line a target; the input that breaks one is kept in BUILD. TARGET:N runs N seconds.
 # FUZZ_SEED picks what is tried; 0 is a new choice each time, as a long search wants it. The same seed finds the same again.
 set -u
@@ -29,4 +29,4 @@ for t in "$@"; do
 	*:*) echo "$t" ;;
 	*) echo "$t:$seconds" ;;
 	esac
-done | xargs -P 4 -I '{}' sh "$0" --one "$build" '{}'
+done | xargs -P 6 -I '{}' sh "$0" --one "$build" '{}'
