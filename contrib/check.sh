@@ -23,16 +23,16 @@ budget_of() {
 	lint) echo 10 ;;
 	unit) echo 40 ;;
 	scripts) echo 55 ;;
-	e2e) echo 260 ;;
+	e2e) echo 250 ;;
 	conformance) echo 30 ;;
 	faults) echo 85 ;;
 	security) echo 30 ;;
-	chaos) echo 30 ;;
+	chaos) echo 25 ;;
 	tsan) echo 30 ;;
 	sanitize) echo 245 ;;
 	clang) echo 25 ;;
-	fuzz) echo 225 ;;
-	vm) echo 450 ;;
+	fuzz) echo 210 ;;
+	vm) echo 430 ;;
 	acceptance) echo 5 ;;
 	esac
 }

@@ -54,7 +54,7 @@ def start_many(e, n):
 
 def by_clients(e, items, do):
     """do(client, item) of all @items, by several clients at once. Returns seconds."""
-    clients = [Engine(e.name, e.socket) for _ in range(PARALLEL)]
+    clients = [Engine(e.name, e.socket, e.stack) for _ in range(PARALLEL)]
 
     def work(i):
         for item in items[i::PARALLEL]:
