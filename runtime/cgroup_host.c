@@ -223,8 +223,8 @@ static void find_v2(void)
 }
 
 /*
- * cgroup_init() clears its table of mounts, 800 KiB in version 2.0.2 and 3.0: 200 page faults, a twentieth of a whole run. Here
- * the kernel fills them at once. A library without such a table, or a kernel before 5.14, just goes on.
+ * cgroup_init() clears its table of mounts (800 KiB in Debian 12's library), a page fault for each page. Here the kernel fills
+ * them at once: 0.2 ms less for `state`. A library without such a table, or a kernel before 5.14, just goes on.
  */
 static void populate_table(void)
 {
