@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/between.h"
 
-#include <errno.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -10,32 +9,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/defence.h"
 #include "base/own.h"
 #include "runtime/launch_parts.h"
 #include "runtime/plan_parts.h"
 
-/* Return: its wait status */
-static int reap(pid_t pid)
-{
-	int status = 0;
-
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
-}
-
 static pid_t clone_one(struct launch_plan *plan, pid_t *slot, int ours, int theirs)
 {
-	int dir_fd = cgroup_dir_fd(plan->cgroup);
-	struct clone_args args = { .exit_signal = SIGCHLD };
+	struct clone_args args;
 	long pid;
 
 	/* the first process is born where it is */
-	if (DEFENCE(CGROUP_FIRST, dir_fd >= 0, false)) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (unsigned)dir_fd;
-	}
+	launch_clone_args(plan->cgroup, &args);
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0) {
 		close(ours);
@@ -69,7 +53,7 @@ static pid_t take_child(int status, volatile pid_t *slot, int *ret_pidfd, int ou
 	}
 	err_sys(e, "open the pidfd of the container's first process");
 	kill(pid, SIGKILL);
-	reap(pid);
+	launch_reap(pid);
 	return -1;
 }
 
@@ -86,7 +70,7 @@ pid_t between_clone(struct launch_plan *plan, pid_t *slot, int *ret_pidfd, int o
 	if (pid < 0)
 		err_sys(e, "clone a process that enters namespaces");
 	else
-		pid = take_child(reap(pid), page, ret_pidfd, ours, e);
+		pid = take_child(launch_reap(pid), page, ret_pidfd, ours, e);
 	if (slot == NULL)
 		munmap(page, sizeof(*page));
 	return pid;

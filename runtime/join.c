@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/join.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
@@ -11,10 +10,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/defence.h"
 #include "base/fd.h"
 #include "base/own.h"
 #include "oci/launch.h"
@@ -183,26 +180,16 @@ static bool shares_memory(const struct join_plan *plan)
 
 static pid_t clone_intermediate(struct birth *b)
 {
-	int dir_fd = cgroup_dir_fd(b->plan->cgroup);
-	struct clone_args args = { .exit_signal = SIGCHLD };
+	struct clone_args args;
 	long pid;
 
-	if (DEFENCE(CGROUP_FIRST, dir_fd >= 0, false)) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (unsigned)dir_fd;
-	}
+	launch_clone_args(b->plan->cgroup, &args);
 	if (shares_memory(b->plan))
 		return clone_shared(&args, be_intermediate, b);
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (pid == 0)
 		be_intermediate(b);
 	return (pid_t)pid;
-}
-
-static void reap(pid_t pid)
-{
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
 }
 
 /* Of a program that could not be cloned there is more to hear, and nobody to tell an agent of. */
@@ -243,7 +230,7 @@ static int wait_program(const struct join_plan *plan, int sock, volatile pid_t *
 		return 0;
 	if (l->pid > 0) {
 		kill(l->pid, SIGKILL);
-		reap(l->pid);
+		launch_reap(l->pid);
 	}
 	close_fd(&l->pty_fd);
 	return -1;
@@ -269,7 +256,7 @@ static int join_by_slot(struct join_plan *plan, pid_t *slot, struct launched *re
 		return launch_fail(f, STAGE_NONE, 125);
 	}
 	close_fd(&theirs);
-	reap(between);
+	launch_reap(between);
 	if (wait_program(plan, ours, slot, &l, f, e) < 0)
 		return -1;
 	*ret = l;

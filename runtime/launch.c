@@ -140,12 +140,31 @@ int launch_sockets(int fds[2], struct err *e)
 	return 0;
 }
 
+int launch_reap(pid_t pid)
+{
+	int status = 0;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return status;
+}
+
+void launch_clone_args(const struct cgroup_handle *group, struct clone_args *ret)
+{
+	int dir_fd = cgroup_dir_fd(group);
+
+	*ret = (struct clone_args){ .exit_signal = SIGCHLD };
+	if (DEFENCE(CGROUP_FIRST, dir_fd >= 0, false)) {
+		ret->flags |= CLONE_INTO_CGROUP;
+		ret->cgroup = (unsigned)dir_fd;
+	}
+}
+
 /* Kill and reap a child that is not to live. */
 static void end_child(pid_t pid)
 {
 	kill(pid, SIGKILL);
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	launch_reap(pid);
 }
 
 void launched_end(struct launched *l)
@@ -166,20 +185,12 @@ void launched_close(struct launched *l)
 static void fill_clone_args(const struct launch_plan *plan, pid_t *slot, int *pidfd,
 			    struct clone_args *ret)
 {
-	int dir_fd = cgroup_dir_fd(plan->cgroup);
-
-	*ret = (struct clone_args){
-		.flags = plan->stages.clone_flags | CLONE_PIDFD,
-		.pidfd = (uintptr_t)pidfd,
-		.exit_signal = SIGCHLD,
-	};
+	launch_clone_args(plan->cgroup, ret);
+	ret->flags |= plan->stages.clone_flags | CLONE_PIDFD;
+	ret->pidfd = (uintptr_t)pidfd;
 	if (slot != NULL) {
 		ret->flags |= CLONE_PARENT_SETTID;
 		ret->parent_tid = (uintptr_t)slot;
-	}
-	if (DEFENCE(CGROUP_FIRST, dir_fd >= 0, false)) {
-		ret->flags |= CLONE_INTO_CGROUP;
-		ret->cgroup = (unsigned)dir_fd;
 	}
 }
 

@@ -12,6 +12,14 @@
 /* A pair of SEQPACKET sockets, CLOEXEC. Return: 0, or -1 with @e set */
 int launch_sockets(int fds[2], struct err *e);
 
+/* Wait for the end of a child. Return: its wait status */
+int launch_reap(pid_t pid);
+
+/* For a child that is born in a group where the kernel can do that; @group may be NULL. Return: the arguments, for more to be added */
+struct clone_args;
+struct cgroup_handle;
+void launch_clone_args(const struct cgroup_handle *group, struct clone_args *ret);
+
 /* What has come from a child so far. Empty value: LAUNCH_HEARD_EMPTY */
 struct launch_heard {
 	uint32_t ask;        /* what it has asked for last: STAGE_MSG_HOOKS, STAGE_MSG_LOCK, STAGE_MSG_LISTENER; 0 */

@@ -23,7 +23,6 @@
 #include "runtime/front/checkpoint.h"
 #include "runtime/front/checkpoint_options.h"
 #include "runtime/front/criu.h"
-#include "runtime/front/destroy.h"
 #include "runtime/front/handover.h"
 #include "runtime/front/hooks.h"
 #include "runtime/front/make.h"
@@ -267,14 +266,7 @@ static int restore(const struct front_call *c, int *ret_status, struct err *e)
 		attend_prepare(!o->no_subreaper);
 	if (restore_container(c, &m, e) < 0)
 		return -1;
-	if (o->detach)
-		return 0;
-	if (attend(&m.process, ret_status, e) < 0) {
-		made_undo(&m);
-		return -1;
-	}
-	/* somebody else may have deleted it */
-	return destroy_instance(&m.instance, e) < 0 && e->kind != ERR_NOT_FOUND ? -1 : 0;
+	return o->detach ? 0 : made_attend(&m, false, ret_status, e);
 }
 
 const struct front_command front_restore = {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/own.h"
 #include "runtime/front/attend.h"
-#include "runtime/front/destroy.h"
 #include "runtime/front/hooks.h"
 #include "runtime/front/make.h"
 
@@ -27,16 +26,7 @@ static int run(const struct front_call *c, int *ret_status, struct err *e)
 		made_undo(&m);
 		return -1;
 	}
-	if (o->detach)
-		return 0;
-	if (attend(&m.process, ret_status, e) < 0) {
-		made_undo(&m);
-		return -1;
-	}
-	/* somebody else may have deleted it */
-	if (!o->keep && destroy_instance(&m.instance, e) < 0 && e->kind != ERR_NOT_FOUND)
-		return -1;
-	return 0;
+	return o->detach ? 0 : made_attend(&m, o->keep, ret_status, e);
 }
 
 const struct front_command front_run = {

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/front/attend.h"
+#include "runtime/front/destroy.h"
 #include "runtime/front/make.h"
 
 #include <errno.h>
@@ -356,6 +358,15 @@ void made_undo(struct made *m)
 	if (m->has_begun)
 		hooks_run_saved(&m->instance, HOOK_POSTSTOP, ERR_IGNORED);
 	instance_remove(&m->instance, ERR_IGNORED);
+}
+
+int made_attend(struct made *m, bool keeps, int *ret_status, struct err *e)
+{
+	if (attend(&m->process, ret_status, e) < 0) {
+		made_undo(m);
+		return -1;
+	}
+	return keeps || destroy_instance(&m->instance, e) == 0 || e->kind == ERR_NOT_FOUND ? 0 : -1;
 }
 
 void made_done(struct made *m)

@@ -62,6 +62,13 @@ int make_container(const struct make_request *r, struct made *ret, struct err *e
 int make_enter_users(const struct front_call *c, char *const *argv, struct err *e);
 
 /**
+ * made_attend() - In the foreground: attend() to its program until that has ended, and delete it, if nobody else has
+ * @keeps: do not delete it
+ * Return: 0 and the exit status, or -1 with @e set
+ */
+int made_attend(struct made *m, bool keeps, int *ret_status, struct err *e);
+
+/**
  * made_undo() - Kill it and take all of it away, for a step that fails later
  * Return: nothing
  */
