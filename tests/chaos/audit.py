@@ -145,8 +145,10 @@ class Audit:
 
     @staticmethod
     def check_health(b):
-        want = "healthy" if b.is_healthy else "unhealthy"
-        b.until(f"it is {want}", lambda: b.is_doubtful() or b.inspect()["State"]["Health"]["Status"] == want)
+        def is_told():
+            want = "healthy" if b.is_healthy() else "unhealthy"
+            return b.is_doubtful() or b.inspect()["State"]["Health"]["Status"] == want
+        b.until("its health is told as it is", is_told)
 
     def check_database(self):
         with contextlib.closing(sqlite3.connect(f"file:{self.k.data_root}/kiln.db?mode=ro", uri=True, timeout=5)) as db:

@@ -4,6 +4,7 @@
 The program inside (tests/payload.c) keeps accounts of its own, which are read from the container's upper directory: how often
 it was started, how many lines it has written, what signals and execs it has seen.
 """
+import os
 import time
 
 import harness
@@ -70,6 +71,10 @@ class Box:
         """(run, lines) that the program has counted."""
         fields = self.w.upper(self.id, "count").split()
         return (int(fields[0]), int(fields[1])) if len(fields) == 2 else (0, 0)
+
+    def is_healthy(self):
+        """What its check looks at."""
+        return os.path.exists(f"{self.w.k.data_root}/containers/{self.id}/upper/healthy")
 
     def ask(self, method, path, body=None):
         """One request, which is noted. Lost, when it has no answer."""
