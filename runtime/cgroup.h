@@ -178,9 +178,9 @@ int cgroup_remove_once(const char *path, struct err *e);
 
 /**
  * cgroup_remove_empty() - Remove a group that may be somebody else's: nothing is killed
- * @e: ERR_CONFLICT processes are in it
+ * @e: ERR_TIMEOUT processes are in it, and do not end by themselves (bounded: about a second)
  *
- * An absent group is success.
+ * An absent group is success. Blocks: up to that bound.
  * Return: 0, or -1 with @e set
  */
 int cgroup_remove_empty(const char *path, struct err *e);

@@ -21,6 +21,7 @@
 #include "runtime/cgroup_parts.h"
 
 #define REMOVE_TIMEOUT_NS (5 * CLOCK_NS_PER_SEC)
+#define EMPTY_TIMEOUT_NS  CLOCK_NS_PER_SEC
 #define PROCS_MAX_BYTES   (1u << 20)
 #define DEPTH_MAX         32
 
@@ -111,24 +112,25 @@ int cgroup_remove_once(const char *path, struct err *e)
 	return err_sys(e, "remove control group '%s'", path);
 }
 
-int cgroup_remove_empty(const char *path, struct err *e)
+static int remove_empty_once(const char *path, struct err *e)
 {
 	if (cgroup_check_path(path, e) < 0)
 		return -1;
 	if (remove_all(path, false) == 0)
 		return 0;
 	if (errno == EBUSY)
-		return err_set(e, ERR_CONFLICT, "control group '%s' has processes in it", path);
+		return err_set(e, ERR_TIMEOUT, "control group '%s' has processes in it", path);
 	return err_sys(e, "remove control group '%s'", path);
 }
 
-int cgroup_remove(const char *path, struct err *e)
+/* As long as it says that it is a matter of time, and there is some. */
+static int repeat(int (*once)(const char *, struct err *), const char *path, int64_t timeout_ns, struct err *e)
 {
-	int64_t end = clock_mono_ns() + REMOVE_TIMEOUT_NS;
+	int64_t end = clock_mono_ns() + timeout_ns;
 	struct timespec nap = { .tv_nsec = 200000 };
 	struct err why = { 0 };
 
-	while (cgroup_remove_once(path, &why) < 0) {
+	while (once(path, &why) < 0) {
 		if (why.kind != ERR_TIMEOUT || clock_mono_ns() > end) {
 			*e = why;
 			return -1;
@@ -138,4 +140,14 @@ int cgroup_remove(const char *path, struct err *e)
 			nap.tv_nsec *= 2;
 	}
 	return 0;
+}
+
+int cgroup_remove(const char *path, struct err *e)
+{
+	return repeat(cgroup_remove_once, path, REMOVE_TIMEOUT_NS, e);
+}
+
+int cgroup_remove_empty(const char *path, struct err *e)
+{
+	return repeat(remove_empty_once, path, EMPTY_TIMEOUT_NS, e);
 }

@@ -16,7 +16,7 @@ static int remove_group(const struct instance_record *rec, struct err *e)
 	/* Two containers may have been given one group: the first of them has ended, and the other is in it */
 	if (cgroup_is_of_another(rec->cgroup_path, rec->created))
 		return 0;
-	/* Of one that never had a process nobody knows whether the group was made yet; it may be somebody else's */
+	/* Nobody knows whether the group was made yet; it may be somebody else's. A process of ours of which was not written yet is ending */
 	if (rec->pid == 0 && !rec->has_group)
 		cgroup_remove_empty(rec->cgroup_path, ERR_IGNORED);
 	else if (cgroup_remove(rec->cgroup_path, e) < 0 || (rec->is_scope && unit_stop(rec->cgroup_path, e) < 0))

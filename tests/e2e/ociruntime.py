@@ -100,7 +100,7 @@ class Runtime:
                 time.sleep(0.002)
         left = self.ids()
         groups = [os.path.join(d, g) for d in cgroup_dirs(self.parent) for g in os.listdir(d) if os.path.isdir(os.path.join(d, g))]
-        for d in cgroup_dirs(self.parent):
+        for d in groups + cgroup_dirs(self.parent):     # the next one of that name is not to find them
             with contextlib.suppress(OSError):
                 os.rmdir(d)
         more = [m for m in mounts() if m not in self.mounts and m.startswith(self.dir)]

@@ -156,6 +156,26 @@ def test_front_groups_above_that_it_made_go_with_it():
         eq(cgroup_dirs(f"{rt.parent}/deep"), [])
 
 
+def test_front_a_group_that_a_dying_process_is_in_goes_too():
+    """Killed between its child's birth and the note of it, a runtime leaves a record without a process, and the child on its way out."""
+    with kiln() as rt:
+        b = rt.bundle("true")
+        os.kill(rt.create(b), signal.SIGKILL)
+        rt.wait_stopped(b)
+        path = f"{rt.root}/{b.id}/state.json"
+        with open(path) as f:
+            record = json.load(f)
+        eq(record.pop("hasGroup", False), False)
+        record["pid"] = 0
+        with open(path, "w") as f:
+            json.dump(record, f)
+        join = "".join(f"echo 0 > {d}/cgroup.procs; " for d in cgroup_dirs(b.cgroup))
+        dying = subprocess.Popen(["sh", "-c", join + "echo; exec sleep 0.3"], stdout=subprocess.PIPE)
+        dying.stdout.read(1)
+        rt.call("delete", "--force", b.id)
+        eq((rt.ids(), cgroup_dirs(b.cgroup), dying.wait(10)), ([], [], 0))
+
+
 def test_front_what_is_killed_half_way_can_be_deleted():
     """create and run, killed after ever longer: delete takes away what is left, and a new one can be made at once."""
     with kiln() as rt:
