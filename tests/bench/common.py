@@ -50,12 +50,13 @@ def median(samples):
     return summary(samples)["p50"]
 
 
-def ratio(got, ours, theirs, bar):
+def ratio(got, ours, theirs, bar=None):
     """A line on how two medians of one table compare, nothing when one was not measured."""
     if not got.get(ours) or not got.get(theirs):
         return []
     r = median(got[ours]) / median(got[theirs])
-    return [f"{ours} / {theirs}: {f'1/{1 / r:.0f}' if r < 0.2 else f'{r:.2f}'} (the bar is {bar})"]
+    text = f"{ours} / {theirs}: {f'1/{1 / r:.0f}' if r < 0.2 else f'{r:.2f}'}"
+    return [f"{text} (the bar is {bar})" if bar else text]
 
 
 def report(samples, unit, notes, title="", more=()):

@@ -12,7 +12,9 @@ import tempfile
 import time
 
 import harness
-from common import CLIENT, FLOOR, ROOT, SLEEP, TRUE, which
+from common import CLIENT, FLOOR, ROOT, SLEEP, TRUE, first_line, which
+
+FLOOR_EXEC, FLOOR_EXEC_CONFINED = "floor: setns + fork + exec + wait", "floor, with groups and filter"
 
 
 class Http:
@@ -106,6 +108,8 @@ class Bench:
         self.stack = stack
         self.dir = tempfile.mkdtemp(prefix="kiln-bench-")
         stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
+        self.run = tempfile.mkdtemp(prefix="kiln-bench-", dir=run_base())
+        stack.callback(shutil.rmtree, self.run, ignore_errors=True)
         self.parent = f"/kiln/bench-{os.getpid()}"
         stack.callback(self.remove_groups)
         self.archive = harness.busybox_archive()
@@ -121,6 +125,7 @@ class Bench:
     def start_kiln(self, name, *args, before=""):
         """One more, with the image; @before: shell commands for a mount namespace that it has for itself then"""
         k = harness.Kiln(extra_args=["--log-level", "warn", *args])
+        k.exec_root = f"{self.run}/{name.replace(' ', '-')}"
         k.wrapper = ["unshare", "--mount", "--propagation", "private", *after(before)] if before else []
         self.stack.callback(k.close)
         k.start()
@@ -157,7 +162,7 @@ class Bench:
         log = open(root + "/log", "wb")
         proc = subprocess.Popen(
             ["unshare", "--mount", "--net", "--propagation", "private", *after(before), which("dockerd"), "-H", "unix://" + sock,
-             "--data-root", root + "/data", "--exec-root", root + "/run", "--pidfile", root + "/pid", "--bridge", "none",
+             "--data-root", root + "/data", "--exec-root", f"{self.run}/{name}", "--pidfile", root + "/pid", "--bridge", "none",
              "--iptables=false", "--ip6tables=false", "--cgroup-parent", f"{self.parent}/{name}"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         self.stack.callback(end, proc)
@@ -185,13 +190,16 @@ class Bench:
     def floor(self, *options, program=SLEEP, mode="start"):
         if not harness.cgroup_dirs(self.parent):
             self.make_groups()
-        self.kiln.api("GET", "/_ping")
-        data = self.kilnd.data_root
-        seccomp = max((os.path.join(data, "seccomp", n) for n in os.listdir(data + "/seccomp")), key=os.path.getsize)
+        daemon = self.kiln.daemon
         # as a container of Kiln has them, the topmost first; the lowest one has the mount points
-        lower = ":".join([*map(os.path.basename, reversed(self.kilnd.layer_dirs("busybox"))), "mount-points"])
-        return self.lines([FLOOR, mode, *options, data + "/layers", lower,
-                           f"{self.dir}/{mode}{len(options)}", f"{self.parent}/{mode}", seccomp, *program])
+        lower = ":".join([*map(os.path.basename, reversed(daemon.layer_dirs("busybox"))), "mount-points"])
+        return self.lines([FLOOR, mode, *options, daemon.data_root + "/layers", lower,
+                           f"{self.dir}/{mode}{len(options)}", f"{self.parent}/{mode}", cached_filter(daemon), *program])
+
+    def floor_exec(self, e, pid, wrapper=()):
+        """{name: one exec by the kernel alone}: bare, and confined as an exec of the engine @e is"""
+        options = {FLOOR_EXEC: [], FLOOR_EXEC_CONFINED: ["-c", cached_filter(e.daemon)]}
+        return {name: self.lines([*wrapper, FLOOR, "exec", *o, str(pid), *TRUE]) for name, o in options.items()}
 
     def make_groups(self):
         """The floor's group has one above it, with its cpuset filled, as every engine has."""
@@ -227,6 +235,20 @@ class Bench:
         with open(path + "/config.json", "w") as f:
             json.dump(config, f)
         return path
+
+
+def run_base():
+    """Where run-time state is put: on tmpfs, as /run is where the engines have it by default."""
+    for d in ("/run", "/dev/shm"):
+        if first_line("stat", "-f", "-c", "%T", d) == "tmpfs":
+            return d
+    raise SystemExit("bench: neither /run nor /dev/shm is a tmpfs")
+
+
+def cached_filter(daemon):
+    """Docker's profile, compiled, in Kiln's cache."""
+    found = daemon.data_root + "/seccomp"
+    return max((os.path.join(found, n) for n in os.listdir(found)), key=os.path.getsize)
 
 
 def after(commands):

@@ -5,9 +5,10 @@
  *
  *   floor start [-m] LAYERS LOWER DIR CGROUP FILTER PROGRAM...   a line on stdin is one start; answers "NS-TO-EXEC"
  *   floor keep [-m] LAYERS LOWER DIR CGROUP FILTER PROGRAM...    the same, but what was started runs until stdin ends
- *   floor exec PID PROGRAM...                                    a line on stdin is one exec; answers "NS-TO-EXIT"
+ *   floor exec [-c FILTER] PID PROGRAM...                        a line on stdin is one exec; answers "NS-TO-EXIT"
  *
- * -m makes the mounts that a container of Docker's has, too. FILTER is an entry of Kiln's cache, "-" for none.
+ * -m makes the mounts that a container of Docker's has, too; -c joins the control groups of PID and loads the filter. FILTER is
+ * an entry of Kiln's cache, "-" for none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -356,15 +357,48 @@ static void load_filter(struct floor *f, const char *path)
 
 /* --- one exec -------------------------------------------------------------------------------- */
 
-static int64_t exec_once(pid_t target, char *const *program)
+/* What a program that joins @target's groups writes itself to. */
+static void open_groups_of(struct floor *f, pid_t target)
+{
+	char line[512], path[600];
+	FILE *file;
+
+	snprintf(path, sizeof path, "/proc/%d/cgroup", (int)target);
+	file = fopen(path, "re");
+	if (file == NULL)
+		die(path);
+	while (fgets(line, sizeof line, file) != NULL && f->n_groups < GROUPS_MAX) {
+		char *name = strchr(line, ':') + 1, *dir = strchr(name, ':');
+
+		*dir++ = '\0';
+		dir[strcspn(dir, "\n")] = '\0';
+		if (strcmp(dir, "/") == 0)
+			continue;
+		snprintf(path, sizeof path, "/sys/fs/cgroup/%s%s/%s", name, dir, *name != '\0' ? "tasks" : "cgroup.procs");
+		if (*name == '\0' && access("/sys/fs/cgroup/unified", F_OK) == 0)
+			snprintf(path, sizeof path, "/sys/fs/cgroup/unified%s/cgroup.procs", dir);
+		f->task_fds[f->n_groups] = open(path, O_WRONLY | O_CLOEXEC);
+		if (f->task_fds[f->n_groups++] < 0)
+			die(path);
+	}
+	fclose(file);
+}
+
+static int64_t exec_once(const struct floor *f, pid_t target)
 {
 	int64_t begin_ns = now_ns();
 	int status, fd = (int)syscall(SYS_pidfd_open, target, 0);
+	char *const *program = f->program;
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		for (size_t i = 0; i < f->n_groups; i++)
+			if (write(f->task_fds[i], "0", 1) < 0)
+				die("join a group");
 		if (setns(fd, NAMESPACES | CLONE_NEWCGROUP) < 0)
 			die("setns");
+		if (f->filter.len != 0 && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &f->filter) < 0)
+			die("filter");
 		pid = vfork();
 		if (pid == 0) {
 			execv(program[0], program);
@@ -379,33 +413,60 @@ static int64_t exec_once(pid_t target, char *const *program)
 	return now_ns() - begin_ns;
 }
 
-int main(int argc, char **argv)
+static int exec_main(struct floor *f, int argc, char **argv)
 {
-	static struct floor f;
+	bool is_confined = strcmp(argv[2], "-c") == 0;
+	int i = is_confined ? 4 : 2;
 	char line[16];
-	bool is_exec = argc > 3 && strcmp(argv[1], "exec") == 0;
-	int i = 2;
+	pid_t target;
 
-	if (!is_exec) {
-		f.has_mounts = argc > 2 && strcmp(argv[2], "-m") == 0;
-		i += f.has_mounts;
-		if (argc < i + 6)
-			return fprintf(stderr, "usage: see the head of floor.c\n"), 2;
-		f.layers = argv[i];
-		f.lower = argv[i + 1];
-		f.dir = argv[i + 2];
-		f.cgroup = argv[i + 3];
-		load_filter(&f, argv[i + 4]);
-		f.program = argv + i + 5;
-		find_groups(&f);
-		f.is_kept = strcmp(argv[1], "keep") == 0;
+	if (argc < i + 2)
+		return fprintf(stderr, "usage: see the head of floor.c\n"), 2;
+	target = (pid_t)atoi(argv[i]);
+	f->program = argv + i + 1;
+	if (is_confined) {
+		load_filter(f, argv[3]);
+		open_groups_of(f, target);
 	}
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (f.is_kept) {
-		keep(&f);
+	while (fgets(line, sizeof line, stdin) != NULL)
+		printf("%lld\n", (long long)exec_once(f, target));
+	return 0;
+}
+
+/* --- start and keep -------------------------------------------------------------------------- */
+
+static int start_main(struct floor *f, int argc, char **argv)
+{
+	char line[16];
+	int i;
+
+	f->has_mounts = strcmp(argv[2], "-m") == 0;
+	i = 2 + f->has_mounts;
+	if (argc < i + 6)
+		return fprintf(stderr, "usage: see the head of floor.c\n"), 2;
+	f->layers = argv[i];
+	f->lower = argv[i + 1];
+	f->dir = argv[i + 2];
+	f->cgroup = argv[i + 3];
+	load_filter(f, argv[i + 4]);
+	f->program = argv + i + 5;
+	find_groups(f);
+	f->is_kept = strcmp(argv[1], "keep") == 0;
+	if (f->is_kept) {
+		keep(f);
 		return 0;
 	}
 	while (fgets(line, sizeof line, stdin) != NULL)
-		printf("%lld\n", (long long)(is_exec ? exec_once((pid_t)atoi(argv[2]), argv + 3) : start_once(&f)));
+		printf("%lld\n", (long long)start_once(f));
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct floor f;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc < 3)
+		return fprintf(stderr, "usage: see the head of floor.c\n"), 2;
+	return strcmp(argv[1], "exec") == 0 ? exec_main(&f, argc, argv) : start_main(&f, argc, argv);
 }

@@ -7,9 +7,9 @@ engine takes in the same time without a check is subtracted. All probe ten times
 import datetime
 import time
 
-from common import FLOOR, ROUNDS, SLEEP, TRUE, WARM_UP, interleave, ratio, report
+from common import ROUNDS, SLEEP, TRUE, WARM_UP, interleave, ratio, report
 from cpu import join, used_ms
-from engines import after
+from engines import FLOOR_EXEC, FLOOR_EXEC_CONFINED, after
 
 EVERY, WINDOWS, LOOK = 0.1, 6, 0.35     # a look is before five more results have pushed the oldest one out
 
@@ -54,17 +54,17 @@ def engine(e):
     return once
 
 
-def floor(b, pid):
+def floors(b, e, pid):
+    """The container's group is @e's: whoever joins it is counted there."""
     group = b.parent + "/floor-exec"
-    run = b.lines([*after(join(group)), FLOOR, "exec", str(pid), *TRUE])
 
-    def once():
-        cpu, took = used_ms([group]), []
+    def measure(name, run):
+        cpu, took = used_ms([group, *e.groups]), []
         for _ in range(round(WINDOWS * LOOK / EVERY)):
             time.sleep(EVERY)
             took.append(run())
-        return {"cpu floor: fork + setns + exec": (used_ms([group]) - cpu) / len(took), "clock floor: fork + setns + exec": took}
-    return once
+        return {"cpu " + name: (used_ms([group, *e.groups]) - cpu) / len(took), "clock " + name: took}
+    return {name: lambda name=name, run=run: measure(name, run) for name, run in b.floor_exec(e, pid, after(join(group))).items()}
 
 
 def engines(b):
@@ -86,8 +86,8 @@ def suite_health(b):
     target = found[0].create()
     found[0].start(target)
     pid = found[0].api("GET", f"/containers/{target}/json")["State"]["Pid"]
-    got = interleave({"floor": floor(b, pid), **{e.name: engine(e) for e in found}}, ROUNDS or 5, min(WARM_UP, 1))
+    got = interleave({**floors(b, found[0], pid), **{e.name: engine(e) for e in found}}, ROUNDS or 5, min(WARM_UP, 1))
     found[0].remove(target)
     cpu, clock = ({k[len(p):]: v for k, v in got.items() if k.startswith(p)} for p in ("cpu ", "clock "))
-    return report(cpu, "CPU ms", ratio(cpu, "kiln", "floor: fork + setns + exec", 1.15), "A probe, all processes that take part", [
+    return report(cpu, "CPU ms", [*ratio(cpu, "kiln", FLOOR_EXEC, 1.15), *ratio(cpu, "kiln", FLOOR_EXEC_CONFINED)], "A probe, all processes that take part", [
         {"title": "A probe, begin to end as the engine tells it", "unit": "ms", "samples": clock}])

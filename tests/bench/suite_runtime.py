@@ -16,7 +16,7 @@ PEERS_MANY = 100
 class Runtime:
     """A runtime's command line; crun's without the cgroup2 mount of a hybrid layout, which it refuses."""
     def __init__(self, b, name, program):
-        self.b, self.name, self.argv = b, name, [program, "--root", f"{b.dir}/state-{name}"]
+        self.b, self.name, self.argv = b, name, [program, "--root", f"{b.run}/state-{name}"]
         worker = ["unshare", "--mount", "--propagation", "private", sys.executable, HERE + "/worker.py",
                   *(["--hide-unified"] if name != "kiln" else [])]
         self.worker, self.n, self.kept = b.lines(worker), 0, []

@@ -5,7 +5,8 @@ import os
 import sys
 
 import harness
-from common import FLOOR, HERE, TRUE, interleave, which
+from common import HERE, TRUE, interleave, ratio, report, which
+from engines import FLOOR_EXEC, FLOOR_EXEC_CONFINED
 
 
 def suite_start(b):
@@ -30,9 +31,9 @@ def oci(b):
             return worker(json.dumps([*argv, f"bench-{os.getpid()}-{count[0]}"]))
         return once
 
-    subjects = {"kiln-runtime run": runtime(harness.BUILD + "/kiln-runtime", "run", "--bundle", bundle, worker=plain)}
+    subjects = {"kiln-runtime run": runtime(harness.BUILD + "/kiln-runtime", "--root", f"{b.run}/kiln-runtime", "run", "--bundle", bundle, worker=plain)}
     for name in filter(which, ("crun", "runc")):
-        subjects[name + " run"] = runtime(which(name), "--root", f"{b.dir}/{name}", "run", "--bundle", bundle)
+        subjects[name + " run"] = runtime(which(name), "--root", f"{b.run}/{name}", "run", "--bundle", bundle)
     for name in [n for n, fn in subjects.items() if fn() < 0]:
         print(f"{name} does not run here, left out", file=sys.stderr)
         del subjects[name]
@@ -47,8 +48,8 @@ def suite_exec(b):
         client = e.lines("exec", ids[e.name], *TRUE)
         subjects[e.name + ": exec, create to exit code"] = lambda client=client: client("1")
     pid = b.kiln.api("GET", f"/containers/{ids['kiln']}/json")["State"]["Pid"]
-    floor = b.lines([FLOOR, "exec", str(pid), *TRUE])
-    got = interleave({"floor: setns + fork + exec + wait": floor, **subjects})
+    got = interleave({**b.floor_exec(b.kiln, pid), **subjects})
     for e in engines:
         e.api("DELETE", f"/containers/{ids[e.name]}?force=1")
-    return got
+    ours, theirs = (f"{name}: exec, create to exit code" for name in ("kiln", "dockerd"))
+    return report(got, "ms", [*ratio(got, ours, FLOOR_EXEC, 2.5), *ratio(got, ours, FLOOR_EXEC_CONFINED), *ratio(got, ours, theirs, "1/20")])
