@@ -9,7 +9,7 @@
 #include "oci/runtime_config.h"
 #include "runtime/seccomp_parts.h"
 
-#define FORMAT_VERSION    2 /* of our head, and of what the key is made of */
+#define FORMAT_VERSION    3 /* of our head, and of what the key is made of */
 #define PROFILE_MAX_BYTES (1u << 20)
 
 static void find_facts(const struct utsname *u, uint64_t caps, struct seccomp_facts *ret)

@@ -65,6 +65,7 @@ static _Noreturn void build_and_tell(const struct oci_seccomp *s, int scratch_fd
 	if (o->result == 0)
 		o->result = seccomp_build(s, scratch_fd, arena, &program, &o->err);
 	if (o->result == 0) {
+		seccomp_shrink(&program, arena);
 		o->n = program.len;
 		memcpy(o->code, program.filter, program.len * sizeof(*o->code));
 	}

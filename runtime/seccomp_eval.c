@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/own.h"
-#include "runtime/seccomp.h"
+#include "runtime/seccomp_parts.h"
 
 #if defined(__x86_64__)
 #define ARCH_HERE AUDIT_ARCH_X86_64
@@ -50,7 +50,7 @@ static bool load(struct machine *m, const struct sock_filter *i, const struct se
 }
 
 /* Jumps only lead forwards: it ends. */
-static uint32_t run(const struct sock_fprog *f, const struct seccomp_data *d)
+uint32_t seccomp_answer(const struct sock_fprog *f, const struct seccomp_data *d)
 {
 	struct machine m = { 0 };
 
@@ -76,6 +76,6 @@ bool seccomp_allows(const struct sock_fprog *filter, const struct seccomp_call *
 	if (filter->len == 0)
 		return true;
 	memcpy(d.args, call->args, sizeof(d.args));
-	action = run(filter, &d) & SECCOMP_RET_ACTION_FULL;
+	action = seccomp_answer(filter, &d) & SECCOMP_RET_ACTION_FULL;
 	return action == SECCOMP_RET_ALLOW || action == SECCOMP_RET_LOG;
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <linux/seccomp.h>
 #include <stdbool.h>
 
 #include "base/str.h"
@@ -60,7 +61,21 @@ int seccomp_build(const struct oci_seccomp *s, int scratch_fd, struct arena *are
 		  struct err *e);
 
 /**
- * seccomp_build_apart() - The same in a child without powers, which is ended after two seconds of work
+ * seccomp_shrink() - Let a program that libseccomp has made say the same with fewer instructions
+ * @p: changed in place; one of another kind stays as it is
+ *
+ * Return: nothing
+ */
+void seccomp_shrink(struct sock_fprog *p, struct arena *arena);
+
+/**
+ * seccomp_answer() - What a program says to a call
+ * Return: SECCOMP_RET_*; KILL_PROCESS, when it has instructions that none of ours has
+ */
+uint32_t seccomp_answer(const struct sock_fprog *p, const struct seccomp_data *d);
+
+/**
+ * seccomp_build_apart() - Both in a child without powers, which is ended after two seconds of work
  * @e: as seccomp_build(); ERR_INVALID libseccomp has not come to an end, or crashed
  * Return: 0, or -1 with @e set
  */
