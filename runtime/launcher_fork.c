@@ -14,6 +14,8 @@
 #include "runtime/launcher_parts.h"
 #include "runtime/monitor.h"
 
+#define LAUNCH_NS (50 * 1000000LL) /* longer than most launches take */
+
 /* Close every descriptor but 0, 1, 2 and the given ones, which are sorted here. */
 static void close_all_but(int *fds, size_t n)
 {
@@ -104,16 +106,25 @@ static int be_stem(struct launcher *l, enum stem_kind kind, int sock)
 	return be_monitor(l, &o, fds, n_fds, &ready);
 }
 
+/* The processor that a stem would take is better used by the program that somebody waits for. */
+static bool is_launching(const struct launcher *l, int64_t now_ns)
+{
+	const struct slot *s = &l->slots.v[l->newest];
+
+	return l->newest_ns != 0 && now_ns - l->newest_ns < LAUNCH_NS && s->in_use && !atomic_load(&s->page->is_settled);
+}
+
 void launcher_make_stem(struct launcher *l)
 {
-	enum stem_kind kind = stems_lacking(&l->stems, clock_mono_ns());
+	int64_t now_ns = clock_mono_ns();
+	enum stem_kind kind = stems_lacking(&l->stems, now_ns);
 	int pair[2];
 	pid_t pid;
 
-	if (kind == STEM_KINDS_)
+	if (kind == STEM_KINDS_ || is_launching(l, now_ns))
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		stems_failed(&l->stems, clock_mono_ns());
+		stems_failed(&l->stems, now_ns);
 		return;
 	}
 	pid = fork();
@@ -125,7 +136,7 @@ void launcher_make_stem(struct launcher *l)
 		return;
 	}
 	close(pair[0]);
-	stems_failed(&l->stems, clock_mono_ns());
+	stems_failed(&l->stems, now_ns);
 }
 
 /* Return: the pid of a stem that has its order; 0: there is none */

@@ -33,6 +33,8 @@ struct launcher {
 	int poke[2];             /* socket pair: [0] ours, [1] inherited by every monitor */
 	struct unclean *unclean; /* owned; groups that could not be removed yet */
 	struct stems stems;
+	size_t newest;           /* slot of the monitor that was made last, */
+	int64_t newest_ns;       /* and when; 0: none yet */
 	enum log_level log_level;
 	bool log_is_json;
 };

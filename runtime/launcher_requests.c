@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/defence.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -99,6 +100,8 @@ static int start_monitor(struct launcher *l, struct request *r, struct err *e)
 		return -1;
 	}
 	l->slots.v[index].monitor = pid;
+	l->newest = index;
+	l->newest_ns = clock_mono_ns();
 	if (!is_exec)
 		launcher_clean_is_others(l, r->launch.id);
 	return 0;

@@ -340,6 +340,7 @@ static void settle(struct start *s, struct monitor *m, struct launched *l)
 	}
 	m->news |= NEWS_STARTED;
 	monitor_send_news(m);
+	atomic_store(&m->page->is_settled, 1);
 	if (s->exec && s->exec->timeout_ms > 0)
 		m->kill_due_ns = clock_mono_ns() + (int64_t)s->exec->timeout_ms * 1000000;
 	streams_connect(m->streams, TAKE_FD(s->ours[0]), TAKE_FD(s->ours[1]), TAKE_FD(s->ours[2]));
@@ -355,6 +356,7 @@ static void fail(struct monitor *m, const struct launch_failure *f, const struct
 	};
 	m->has_failed = true;
 	atomic_store(&m->page->is_recorded, 1);
+	atomic_store(&m->page->is_settled, 1);
 	m->is_reported = true;
 	m->close_due_ns = now_ns + MONITOR_CLOSE_NS;
 	m->news |= NEWS_FAILED;

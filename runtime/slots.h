@@ -28,6 +28,7 @@
 struct slot_page {
 	struct launch_marks marks;         /* of the program; init 0: not yet */
 	atomic_uint is_recorded;           /* its end is in the exit record, or it never ran: nothing is left to inherit */
+	atomic_uint is_settled;            /* it has told kilnd that its program runs, or that there is none */
 	char cgroup_path[SLOT_CGROUP_MAX]; /* to be removed after init; "": none (execs) */
 };
 
