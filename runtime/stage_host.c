@@ -129,29 +129,29 @@ int stage_own_proc(const struct stage_ctx *c)
 	return fd;
 }
 
-/* Through a procfs that nobody else can see: what the container has mounted over its own does not matter. */
-static void stage_sysctls(const struct stage_ctx *c, const struct sysctl_op *ops, size_t n)
+/* Through what was opened as the container's procfs was made, or one that nobody else can see: what is mounted there does not matter. */
+static void stage_sysctls(struct stage_ctx *c, const struct sysctl_op *ops, size_t n)
 {
 	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
-	int proc, fd;
+	int proc = n != 0 && c->sysctl_fd < 0 ? stage_own_proc(c) : -1, fd;
 
-	if (n == 0)
-		return;
-	proc = stage_own_proc(c);
 	for (size_t i = 0; i < n; i++) {
-		fd = (int)syscall(SYS_openat2, proc, ops[i].path, &how, sizeof(how));
+		fd = proc >= 0 ? (int)syscall(SYS_openat2, proc, ops[i].path, &how, sizeof(how)) :
+				 (int)syscall(SYS_openat2, c->sysctl_fd, ops[i].path + strlen("sys/"), &how, sizeof(how));
 		if (fd < 0 || write(fd, ops[i].value, strlen(ops[i].value)) < 0)
 			stage_die(c, "set system control '", ops[i].path + strlen("sys/"), "' to '",
 				  ops[i].value, "'", NULL);
 		stage_close(fd);
 	}
 	stage_close(proc);
+	stage_close(c->sysctl_fd);
+	c->sysctl_fd = -1;
 }
 
 /*
  * STAGE_HOST. Must: touch only what fresh namespaces own; the plan has checked that they are fresh.
- * Must not: read or write below the container's own /proc.
+ * Must not: look for anything by the container's own names: its /proc may be anything by now.
  */
 void stage_host(struct stage_ctx *c, const struct launch_plan_stages *plan)
 {

@@ -130,6 +130,15 @@ static int *stage_kernel_fd(struct stage_ctx *c, const struct mount_op *op)
 	return NULL;
 }
 
+/* A procfs of our own for system controls costs a wait for all processors when it goes. */
+static void stage_keep_sysctls(struct stage_ctx *c, const struct mount_op *op)
+{
+	if ((op->attr_set & MOUNT_ATTR_RDONLY) != 0)
+		return;
+	stage_close(c->sysctl_fd);
+	c->sysctl_fd = openat(c->proc_fd, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 static void stage_mount_fs(struct stage_ctx *c, const struct mount_op *op)
 {
 	bool is_plain = strcmp(op->type, "proc") == 0 || strcmp(op->type, "sysfs") == 0;
@@ -146,6 +155,8 @@ static void stage_mount_fs(struct stage_ctx *c, const struct mount_op *op)
 	if (kept != NULL) {
 		stage_close(*kept);
 		*kept = fd;
+		if (kept == &c->proc_fd)
+			stage_keep_sysctls(c, op);
 		return;
 	}
 	stage_close(fd);

@@ -37,7 +37,7 @@ struct stage_msg {
 #define STAGE_CTX(fd)                                                                         \
 	{                                                                                     \
 		.report_fd = (fd), .root_fd = -1, .dir_fd = -1, .proc_fd = -1, .sys_fd = -1,  \
-		.mask_fd = -1, .null_fd = -1, .tty_fd = -1, .lsm_fd = -1, .listener_fd = -1   \
+		.sysctl_fd = -1, .mask_fd = -1, .null_fd = -1, .tty_fd = -1, .lsm_fd = -1, .listener_fd = -1   \
 	}
 
 /* The child's own state: who to report to and where it is. */
@@ -49,6 +49,7 @@ struct stage_ctx {
 	const char *dir; /* its path */
 	int proc_fd;     /* what is mounted on /proc and on /sys; -1: nothing of the kernel's */
 	int sys_fd;
+	int sysctl_fd;   /* "sys" in the container's procfs, below what is mounted on it, until STAGE_HOST; -1: nobody could write there */
 	int mask_fd;     /* the shared empty tmpfs, attached; -1 */
 	int null_fd;     /* the container's verified /dev/null; -1 */
 	int tty_fd;      /* the terminal's own side; -1 */
