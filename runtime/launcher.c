@@ -31,7 +31,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/defence.h"
 #include "base/fd.h"
@@ -39,14 +38,13 @@
 #include "base/own.h"
 #include "base/path.h"
 #include "base/str.h"
-#include "oci/launch.h"
 #include "runtime/cgroup.h"
 #include "runtime/clone_shared.h"
 #include "runtime/launcher_parts.h"
 #include "runtime/launcher_root.h"
 #include "runtime/launcher_sweep.h"
+#include "runtime/rehearsal.h"
 #include "runtime/scope.h"
-#include "runtime/seccomp.h"
 #include "runtime/selfcopy.h"
 
 #define POLL_OWN 4      /* the launcher's own descriptors */
@@ -124,23 +122,12 @@ static int listen_for_kilnd(struct launcher *l, struct err *e)
 	return 0;
 }
 
-/* The set of docker's default capabilities, which most containers have. */
-#define DEFAULT_CAPS 0xa80425fbull
-
-static void load_once(const struct launcher *l)
+static void rehearse_once(const struct launcher *l)
 {
-	AUTO_FREE char *dir = xasprintf("%s/seccomp", l->data_root);
-	AUTO_ARENA struct arena *arena = arena_new();
-	struct seccomp_source source = { .profile = "default", .caps = DEFAULT_CAPS, .cache_dir = dir };
-	struct sock_fprog filter;
 	struct err e = { 0 };
 
-	void *spec;
-
-	if (seccomp_filter(&source, arena, &filter, &e) < 0)
-		log_warn("launcher: default seccomp filter: %s, going on", e.msg);
-	/* An empty document is refused; what counts is that the parser has its seed. */
-	json_decode("{}", 2, &launch_spec_schema, arena, NULL, NULL, &spec, ERR_IGNORED);
+	if (rehearse(l->data_root, &e) < 0)
+		log_warn("launcher: %s, going on", e.msg);
 }
 
 /*
@@ -153,12 +140,12 @@ static void warm_up(const struct launcher *l)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		load_once(l);
+		rehearse_once(l);
 		_exit(0);
 	}
 	if (pid > 0)
 		waitpid(pid, NULL, 0);
-	load_once(l);
+	rehearse_once(l);
 	clone_shared_works();
 	malloc_trim(0);
 }

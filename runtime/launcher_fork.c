@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The launcher's forks: monitors, made when one is asked for or ahead of that, as stems. See launcher_stems.h. */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/own.h"
 #include "runtime/launcher_parts.h"
 #include "runtime/monitor.h"
+#include "runtime/rehearsal.h"
 
 #define LAUNCH_NS (50 * 1000000LL) /* longer than most launches take */
 
@@ -80,9 +82,22 @@ static void leave_launcher(struct launcher *l, const int *fds, size_t n_fds)
 
 /* --- stems ----------------------------------------------------------------------------------------- */
 
+/* When nobody else wants the processor. */
+static void get_ready(const char *data_root)
+{
+	struct sched_param none = { 0 };
+	int policy = sched_getscheduler(0);
+
+	sched_setscheduler(0, SCHED_IDLE, &none);
+	rehearse(data_root, ERR_IGNORED);
+	if (policy >= 0)
+		sched_setscheduler(0, policy, &none);
+}
+
 /* Return: the exit status of the process */
 static int be_stem(struct launcher *l, enum stem_kind kind, int sock)
 {
+	AUTO_FREE char *data_root = xstrdup(l->data_root);
 	struct stem_namespaces ready = STEM_NAMESPACES_EMPTY;
 	struct order o;
 	int fds[FD_MSG_MAX];
@@ -95,6 +110,7 @@ static int be_stem(struct launcher *l, enum stem_kind kind, int sock)
 	signal(SIGTERM, SIG_IGN);   /* of systemd, which stops the scope: our socket closes then */
 	if (kind == STEM_LAUNCH)
 		stem_namespaces_make(&ready);
+	get_ready(data_root);
 	if (send(sock, "", 1, MSG_NOSIGNAL) < 0)
 		return 0;
 	do {
