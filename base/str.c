@@ -136,6 +136,18 @@ bool str_ends(const char *s, const char *suffix)
 	return n >= m && memcmp(s + n - m, suffix, m) == 0;
 }
 
+bool str_has_word(const char *words, const char *separators, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t n; *words != '\0'; words += n + (words[n] != '\0')) {
+		n = strcspn(words, separators);
+		if (n == len && memcmp(words, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool str_is_empty(const char *s)
 {
 	return s == NULL || s[0] == '\0';

@@ -52,6 +52,7 @@ const char *strbuf_cstr(const struct strbuf *b);
 bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
+bool str_has_word(const char *words, const char *separators, const char *word); /* as a whole, between any of the separators */
 bool str_is_empty(const char *s); /* NULL or "" */
 
 /**

@@ -63,17 +63,6 @@ static void open_oom_fd(struct cgroup_handle *h, const char *path)
 		h->oom_fd = open(file, O_RDONLY | O_CLOEXEC);
 }
 
-static bool is_in_list(const char *list, const char *name)
-{
-	AUTO_FREE char *copy = xstrdup(list);
-	char *rest = copy;
-
-	for (char *one; (one = strsep(&rest, ",")) != NULL;)
-		if (str_eq(one, name))
-			return true;
-	return false;
-}
-
 /* Does one of the controllers belong to this hierarchy? */
 static bool is_of(const char *controllers, const struct cgroup_hierarchy *in)
 {
@@ -81,7 +70,7 @@ static bool is_of(const char *controllers, const struct cgroup_hierarchy *in)
 	char *rest = copy;
 
 	for (char *one; (one = strsep(&rest, ",")) != NULL;)
-		if (is_in_list(in->controllers, one))
+		if (str_has_word(in->controllers, ",", one))
 			return true;
 	return false;
 }

@@ -6,8 +6,9 @@
  * it prints errors to stdout; its error codes do not tell which file was refused (the values are written once more
  * by hand to find out); a value appears once for each name in a group (a second run of device rules is a second
  * call). And it makes a group by a mkdir for each part of its path and reads /proc/mounts twice for each controller,
- * which is a tenth of the time of a monitor: where the group above is there, v1's directories are made by hand
- * (cgroup_make_dirs()), and libcgroup writes the values.
+ * which is a tenth of the time of a monitor: where the group above is there, and has its controllers, directories are made by hand
+ * (cgroup_make_dirs()), and libcgroup writes the values. A group of libcgroup's takes 100 KiB of memory that is cleared first:
+ * a container without limits has none. Rules for devices, which each container has, are lines and written by hand, as v2's are a program.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@
 /* A group in the making: flushed when it is complete or a name would come twice. */
 struct filler {
 	const char *path;
-	struct cgroup *cg;
+	struct cgroup *cg; /* NULL: nothing to flush */
 	bool is_made, is_empty;
 };
 
@@ -45,6 +46,8 @@ static int filler_flush(struct filler *f)
 {
 	int code = 0;
 
+	if (f->cg == NULL)
+		return 0;
 	if (!f->is_made)
 		code = cgroup_create_cgroup(f->cg, 1);
 	else if (!f->is_empty)
@@ -56,8 +59,11 @@ static int filler_flush(struct filler *f)
 
 static struct cgroup_controller *filler_controller(struct filler *f, const char *name)
 {
-	struct cgroup_controller *c = cgroup_get_controller(f->cg, name);
+	struct cgroup_controller *c;
 
+	if (f->cg == NULL)
+		filler_begin(f);
+	c = cgroup_get_controller(f->cg, name);
 	f->is_empty = false;
 	return c != NULL ? c : cgroup_add_controller(f->cg, name);
 }
@@ -70,7 +76,6 @@ static int filler_add(struct filler *f, const struct cgroup_value *v)
 	if (code != ECGVALUEEXISTS)
 		return code;
 	code = filler_flush(f);
-	filler_begin(f);
 	c = filler_controller(f, v->controller);
 	return code != 0   ? code
 	       : c != NULL ? cgroup_add_value_string(c, v->file, v->value)
@@ -105,6 +110,13 @@ static int say(struct err *e, int code, int sys, const char *what, const char *p
 	return err_sys(e, "%s '%s'", what, path);
 }
 
+/* The kernel has refused a value. Return: -1 */
+static int refused(const char *path, struct err *e)
+{
+	e->kind = e->sys == EINVAL || e->sys == ERANGE ? ERR_INVALID : e->kind;
+	return err_wrap(e, "control group '%s'", path);
+}
+
 /* libcgroup has failed and does not tell where: find out by writing the values by hand. */
 static int explain(const char *path, const struct cgroup_values *values, int code, struct err *e)
 {
@@ -117,13 +129,17 @@ static int explain(const char *path, const struct cgroup_values *values, int cod
 		if (v->or_file != NULL || !cgroup_value_file(path, v, file) || !is_made(file) ||
 		    cgroup_write_lines(file, v->value, e) == 0)
 			continue;
-		e->kind = e->sys == EINVAL || e->sys == ERANGE ? ERR_INVALID : e->kind;
-		return err_wrap(e, "control group '%s'", path);
+		return refused(path, e);
 	}
 	for (size_t i = 0; cgroup_dir(i, path, dir); i++)
 		if (access(dir, F_OK) < 0)
 			return say(e, code, sys, "make control group", dir);
 	return say(e, code, sys, "control group", path);
+}
+
+static bool is_device_rule(const struct cgroup_value *v)
+{
+	return str_eq(v->controller, "devices");
 }
 
 /* Is a value to be written? Return: 1, 0 when it is left out, or -1 with @e set */
@@ -132,7 +148,7 @@ static int wants_value(const struct cgroup_value *v, struct err *e)
 	char file[512];
 
 	if (!cgroup_has_controller(v->controller)) {
-		if (v->is_optional || str_eq(v->controller, "devices"))
+		if (v->is_optional || is_device_rule(v))
 			return 0;
 		return err_set(e, ERR_UNSUPPORTED, "%s: this host has no controller '%s'", v->file,
 			       v->controller);
@@ -148,8 +164,9 @@ static int fill_all(const char *path, bool is_made, const struct cgroup_values *
 	struct filler f = { .path = path, .is_made = is_made };
 	int code = 0, wanted;
 
-	filler_begin(&f);
-	if (cgroup_host()->layout.is_v2)
+	if (!is_made)
+		filler_begin(&f);
+	if (!is_made && cgroup_host()->layout.is_v2)
 		filler_add_controllers(&f, cgroup_host()->v2.controllers);
 	for (size_t i = 0; !is_made && i < cgroup_host()->layout.n_v1; i++)
 		filler_add_controllers(&f, cgroup_host()->v1[i].controllers);
@@ -159,7 +176,7 @@ static int fill_all(const char *path, bool is_made, const struct cgroup_values *
 			cgroup_free(&f.cg);
 			return -1;
 		}
-		if (wanted == 1 && values->v[i].or_file == NULL && !(cgroup_host()->layout.is_v2 && values->v[i].is_optional))
+		if (wanted == 1 && values->v[i].or_file == NULL && !is_device_rule(&values->v[i]) && !(cgroup_host()->layout.is_v2 && values->v[i].is_optional))
 			code = filler_add(&f, &values->v[i]);
 	}
 	if (code == 0)
@@ -167,6 +184,19 @@ static int fill_all(const char *path, bool is_made, const struct cgroup_values *
 	else
 		cgroup_free(&f.cg);
 	return code == 0 ? 0 : explain(path, values, code, e);
+}
+
+static int write_device_rules(const char *path, const struct cgroup_values *values, struct err *e)
+{
+	char file[512];
+
+	for (size_t i = 0; i < values->n; i++) {
+		if (!is_device_rule(&values->v[i]) || !cgroup_value_file(path, &values->v[i], file))
+			continue;
+		if (cgroup_write_lines(file, values->v[i].value, e) < 0)
+			return refused(path, e);
+	}
+	return 0;
 }
 
 /* Which of two files a group has is seen when it is there. */
@@ -290,11 +320,27 @@ int cgroup_prepare_cpuset(const char *path, struct err *e)
 	return 0;
 }
 
+/* v2: who has been given its controllers hands them on to all groups that are made in it. */
+static bool is_enabled_above(const char *path)
+{
+	const struct cgroup_hierarchy *v2 = &cgroup_host()->v2;
+	AUTO_FREE char *wanted = xstrdup(v2->controllers);
+	char file[512], enabled[1024], *rest = wanted;
+
+	snprintf(file, sizeof(file), "%s%.*s/cgroup.subtree_control", v2->mount, (int)(strrchr(path, '/') - path), path);
+	if (read_line(file, enabled, ERR_IGNORED) < 0)
+		return false;
+	for (char *name; (name = strsep(&rest, ",")) != NULL;)
+		if (name[0] != '\0' && !str_has_word(enabled, " ", name))
+			return false;
+	return true;
+}
+
 bool cgroup_make_dirs(const char *path)
 {
 	char dir[512];
 
-	if (cgroup_host()->layout.is_v2)
+	if (cgroup_host()->layout.is_v2 && !is_enabled_above(path))
 		return false;
 	for (size_t i = 0; cgroup_dir(i, path, dir); i++)
 		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
@@ -304,7 +350,7 @@ bool cgroup_make_dirs(const char *path)
 
 int cgroup_fill(const char *path, bool is_made, const struct cgroup_values *values, struct err *e)
 {
-	if (fill_all(path, is_made, values, e) < 0)
+	if (fill_all(path, is_made, values, e) < 0 || write_device_rules(path, values, e) < 0)
 		return -1;
 	return fill_optional(path, values, e);
 }

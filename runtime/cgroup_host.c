@@ -86,15 +86,9 @@ bool cgroup_value_file(const char *path, const struct cgroup_value *v, char out[
 bool cgroup_has_controller(const char *controller)
 {
 	const struct cgroup_value probe = { .controller = controller, .file = "" };
-	AUTO_FREE char *copy = xstrdup(host.v2.controllers);
-	char *rest = copy, out[512];
+	char out[512];
 
-	if (!host.layout.is_v2)
-		return cgroup_value_file("", &probe, out);
-	for (char *name; (name = strsep(&rest, ",")) != NULL;)
-		if (str_eq(name, controller))
-			return true;
-	return false;
+	return host.layout.is_v2 ? str_has_word(host.v2.controllers, ",", controller) : cgroup_value_file("", &probe, out);
 }
 
 /* --- paths -------------------------------------------------------------------------------------------------- */
@@ -196,15 +190,13 @@ static void find_v1(void)
 static bool enable_in_root(const char *controller)
 {
 	AUTO_FREE char *enabled = NULL;
-	char file[512], word[64], *rest;
+	char file[512], word[64];
 
 	snprintf(file, sizeof(file), "%s/cgroup.subtree_control", host.v2.mount);
 	if (file_read(AT_FDCWD, file, 4096, &enabled, NULL, ERR_IGNORED) < 0)
 		return false;
-	rest = enabled;
-	for (char *name; (name = strsep(&rest, " \n")) != NULL;)
-		if (str_eq(name, controller))
-			return true;
+	if (str_has_word(enabled, " \n", controller))
+		return true;
 	snprintf(word, sizeof(word), "+%s", controller);
 	return cgroup_write_lines(file, word, ERR_IGNORED) == 0;
 }

@@ -24,14 +24,6 @@
 
 /* --- where we are -------------------------------------------------------------------------------------------------- */
 
-static bool is_in_list(char *list, const char *name)
-{
-	for (char *one; (one = strsep(&list, ",")) != NULL;)
-		if (str_eq(one, name))
-			return true;
-	return false;
-}
-
 /* A line is "4:cpu,cpuacct:/path", of cgroup2 "0::/path". @controller: NULL: cgroup2. Return: into the line, or NULL */
 static const char *path_of_line(char *line, const char *controller)
 {
@@ -40,7 +32,7 @@ static const char *path_of_line(char *line, const char *controller)
 
 	if (controllers == NULL || line == NULL || line[0] != '/')
 		return NULL;
-	if (controller == NULL ? str_eq(number, "0") && controllers[0] == '\0' : is_in_list(controllers, controller))
+	if (controller == NULL ? str_eq(number, "0") && controllers[0] == '\0' : str_has_word(controllers, ",", controller))
 		return str_eq(line, "/") ? "" : line;
 	return NULL;
 }

@@ -43,7 +43,7 @@ bool cgroup_has_controller(const char *controller);
 /* Write lines one by one. Return: 0, or -1 with @e set */
 int cgroup_write_lines(const char *file, const char *lines, struct err *e);
 
-/* v1: make a group's directories. Return: false when libcgroup has to, because the group above is not there either */
+/* Make a group's directories. Return: false when libcgroup has to, because the group above is not there, or has not all controllers for it */
 bool cgroup_make_dirs(const char *path);
 
 /*

@@ -64,6 +64,12 @@ START_TEST(comparisons)
 	ck_assert(str_ends("layer.tar", ".tar"));
 	ck_assert(!str_ends("tar", ".tar"));
 	ck_assert(str_ends("x", ""));
+	ck_assert(str_has_word("cpu,io", ",", "io"));
+	ck_assert(str_has_word("cpu io\n", " \n", "io"));
+	ck_assert(!str_has_word("cpuset,io", ",", "cpu"));
+	ck_assert(!str_has_word("io", ",", "iomem"));
+	ck_assert(!str_has_word("", ",", "io"));
+	ck_assert(!str_has_word("cpu,", ",", "io"));
 	ck_assert(str_is_empty(NULL));
 	ck_assert(str_is_empty(""));
 	ck_assert(!str_is_empty(" "));
