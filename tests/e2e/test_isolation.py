@@ -170,58 +170,95 @@ def test_kilnd_holds_nothing_of_a_container(k):
             raise Failed(f"kilnd holds {target}")
 
 
-def test_budget_create_start(own):
-    """Counts of create + start on a warm daemon: execs, fsyncs, pids in cgroup files, libseccomp builds, calls in all."""
-    k = own.start()
-    k.run("--rm", "--", "true")     # the filter is compiled and cached, the launcher is up
-    pids = [k.proc.pid, *harness.starters_of(launcher(k))]
+def traced(k, do, *options):
+    """What strace writes of kilnd, the launcher and all that they start, while something is done."""
     out = k.dir + "/strace"
-    tracer = subprocess.Popen(["strace", "-f", "-o", out, "-e", "trace=execve,execveat,fsync,fdatasync,sync,syncfs,write,clone,clone3,fork,vfork,openat",
-                               *[a for p in pids for a in ("-p", str(p))]], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    tracer = subprocess.Popen(["strace", "-f", "-o", out, *options,
+                               *[a for p in (k.proc.pid, *harness.starters_of(launcher(k))) for a in ("-p", str(p))]],
+                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
     time.sleep(1.5)
-    cid = k.api_json("POST", "/containers/create", {"Image": "busybox", "Cmd": ["/bin/sleep", "1000"],
-                                                    "HostConfig": {"NetworkMode": "none", "Memory": 64 << 20}}, want=201)["Id"]
-    eq(k.api("POST", f"/containers/{cid}/start", timeout=60)[0], 204)
+    do()
     time.sleep(0.5)
     tracer.terminate()
     tracer.wait(20)
     with open(out, errors="replace") as f:
-        lines = f.read().splitlines()
-    if not lines:
+        text = f.read()
+    if not text:
         raise Skip("strace cannot attach here")
+    return text
+
+
+def n_calls(k, do):
+    text = traced(k, do, "-c")
+    m = re.search(r"^100\.00\s+\S+\s+(?:\S+\s+)?(\d+)\s+(?:\d+\s+)?total", text, re.M)
+    if not m:
+        raise Failed(text[-500:])
+    return int(m[1]), text
+
+
+def warm(own):
+    """The filter is compiled and cached, the launcher is up."""
+    k = own.start()
+    k.run("--rm", "--", "true")
+    return k
+
+
+def create_and_start(k, **host):
+    cid = k.api_json("POST", "/containers/create", {"Image": "busybox", "Cmd": ["/bin/sleep", "1000"],
+                                                    "HostConfig": {"NetworkMode": "none", **host}}, want=201)["Id"]
+    eq(k.api("POST", f"/containers/{cid}/start", timeout=60)[0], 204)
+    return cid
+
+
+def exec_true(k, cid):
+    x = k.api_json("POST", f"/containers/{cid}/exec", {"Cmd": ["/bin/true"], "AttachStdout": True}, want=201)["Id"]
+    eq(k.api("POST", f"/exec/{x}/start", {"Detach": False})[0], 200)
+    eq(k.api_json("GET", f"/exec/{x}/json")["ExitCode"], 0)
+
+
+CHEAP = ["-e", "trace=execve,execveat,fsync,fdatasync,sync,syncfs,write,clone,clone3,fork,vfork,openat"]
+
+
+def check_cheap(text, program, most):
+    """One exec of the program, no fsync, no pid in a group's file, and so many of the traced calls at most."""
+    lines = text.splitlines()
     # strace breaks a call in two lines when another process comes between.
     begun = {l.split()[0]: l for l in lines if "execve" in l and "<unfinished" in l}
     execs = [begun.get(l.split()[0], "") + l if "resumed" in l else l for l in lines if "execve" in l and "= 0" in l]
     eq(len(execs), 1, f"execs: {execs}")
-    has(execs[0], "/bin/sleep")
-    syncs = [l for l in lines if re.search(r"\b(fsync|fdatasync|sync|syncfs)\(", l)]
-    eq(syncs, [], "fsyncs in create + start")
-    pid_writes = [l for l in lines if re.search(r'write\(\d+, "[1-9]\d*\\?n?", \d+\)', l) and "cgroup" in l]
-    eq(pid_writes, [], "pids written into cgroup files")
-    total = len(lines)
-    if total > 400:
-        raise Failed(f"{total} of the traced calls in create + start")
+    has(execs[0], program)
+    eq([l for l in lines if re.search(r"\b(fsync|fdatasync|sync|syncfs)\(", l)], [], "fsyncs")
+    eq([l for l in lines if re.search(r'write\(\d+, "[1-9]\d*\\?n?", \d+\)', l) and "cgroup" in l], [], "pids written into cgroup files")
+    if len(lines) > most:
+        raise Failed(f"{len(lines)} of the traced calls, {most} at most")
+
+
+def test_budget_create_start(own):
+    """Counts of create + start on a warm daemon: execs, fsyncs, pids in cgroup files, libseccomp builds, calls in all."""
+    k = warm(own)
+    check_cheap(traced(k, lambda: create_and_start(k, Memory=64 << 20), *CHEAP), "/bin/sleep", 150)
+
+
+def test_budget_without_limits(own):
+    """Who has no limits has nothing of libcgroup's, which reads /proc/mounts for all that it does."""
+    k = warm(own)
+    text = traced(k, lambda: create_and_start(k), *CHEAP)
+    check_cheap(text, "/bin/sleep", 145)
+    eq([l for l in text.splitlines() if "/mounts" in l], [])
+
+
+def test_budget_exec(own):
+    k = warm(own)
+    cid = create_and_start(k)
+    check_cheap(traced(k, lambda: exec_true(k, cid), *CHEAP), "/bin/true", 65)
+    n, text = n_calls(k, lambda: exec_true(k, cid))
+    if n > 530:
+        raise Failed(f"{n} calls:\n{text}")
 
 
 def test_budget_total_calls(own):
-    """All system calls of kilnd, launcher, monitor and init for one create + start."""
-    k = own.start()
-    k.run("--rm", "--", "true")
-    out = k.dir + "/strace-c"
-    tracer = subprocess.Popen(["strace", "-c", "-f", "-o", out,
-                               *[a for p in (k.proc.pid, *harness.starters_of(launcher(k))) for a in ("-p", str(p))]],
-                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    time.sleep(1.5)
-    cid = k.api_json("POST", "/containers/create", {"Image": "busybox", "Cmd": ["/bin/sleep", "1000"],
-                                                    "HostConfig": {"NetworkMode": "none"}}, want=201)["Id"]
-    eq(k.api("POST", f"/containers/{cid}/start", timeout=60)[0], 204)
-    time.sleep(0.5)
-    tracer.terminate()
-    tracer.wait(20)
-    with open(out) as f:
-        text = f.read()
-    m = re.search(r"^100\.00\s+\S+\s+(?:\S+\s+)?(\d+)\s+(?:\d+\s+)?total", text, re.M)
-    if not m:
-        raise Failed(text[-500:])
-    if int(m[1]) > 1500:
-        raise Failed(f"{m[1]} calls:\n{text}")
+    """All system calls of kilnd, launcher, monitor and init for one create + start, and of the stem that is made after it."""
+    k = warm(own)
+    n, text = n_calls(k, lambda: create_and_start(k))
+    if n > 1060:
+        raise Failed(f"{n} calls:\n{text}")
