@@ -252,7 +252,7 @@ def test_budget_exec(own):
     cid = create_and_start(k)
     check_cheap(traced(k, lambda: exec_true(k, cid), *CHEAP), "/bin/true", 65)
     n, text = n_calls(k, lambda: exec_true(k, cid))
-    if n > 530:
+    if n > 600:   # AppArmor is a few dozen
         raise Failed(f"{n} calls:\n{text}")
 
 
