@@ -125,7 +125,7 @@ class Bench:
     def start_kiln(self, name, *args, before=""):
         """One more, with the image; @before: shell commands for a mount namespace that it has for itself then"""
         k = harness.Kiln(extra_args=["--log-level", "warn", *args])
-        k.exec_root = f"{self.run}/{name.replace(' ', '-')}"
+        k.exec_root = tempfile.mkdtemp(dir=self.run)
         k.wrapper = ["unshare", "--mount", "--propagation", "private", *after(before)] if before else []
         self.stack.callback(k.close)
         k.start()
@@ -162,7 +162,7 @@ class Bench:
         log = open(root + "/log", "wb")
         proc = subprocess.Popen(
             ["unshare", "--mount", "--net", "--propagation", "private", *after(before), which("dockerd"), "-H", "unix://" + sock,
-             "--data-root", root + "/data", "--exec-root", f"{self.run}/{name}", "--pidfile", root + "/pid", "--bridge", "none",
+             "--data-root", root + "/data", "--exec-root", tempfile.mkdtemp(dir=self.run), "--pidfile", root + "/pid", "--bridge", "none",
              "--iptables=false", "--ip6tables=false", "--cgroup-parent", f"{self.parent}/{name}"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         self.stack.callback(end, proc)
