@@ -277,10 +277,7 @@ static int check_type(const struct oci_mount *m, struct err *e)
 	return err_set(e, ERR_UNSUPPORTED, "type '%s' is not supported", m->type);
 }
 
-/*
- * What is seen of one hierarchy: all of it as the container's own namespace shows it, or, in the namespace of the
- * host, no more than the container's group.
- */
+/* What is seen of one hierarchy: the container's group, or all of it as the container's own namespace shows it, which is the same. */
 static struct mount_op *hierarchy_plan(struct op_list *l, const char *target, const struct cgroup_v1 *h, uint64_t attr)
 {
 	struct mount_op *op = op_add(l, l->group != NULL ? MOUNT_BIND : MOUNT_FS, target);
@@ -567,15 +564,23 @@ static int all_mounts_plan(struct op_list *l, const struct oci_config *config,
 	return has_dev ? 0 : devices_plan(l, config, e);
 }
 
+static bool is_fresh(const struct oci_linux *lin, const char *type)
+{
+	for (size_t i = 0; lin != NULL && i < lin->n_namespaces; i++)
+		if (str_eq(lin->namespaces[i].type, type))
+			return str_is_empty(lin->namespaces[i].path);
+	return false;
+}
+
 int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout, const char *group,
 		struct arena *arena, struct mount_op **ret, size_t *ret_n, struct err *e)
 {
 	const struct oci_linux *lin = config->linux_;
 	struct op_list l = { .arena = arena };
 
-	if (!has_namespace(lin, "cgroup"))
+	/* A mount of v1 takes the longer the more groups there are on the machine; a bind of the own one shows the same */
+	if (!has_namespace(lin, "cgroup") || (group != NULL && !layout->is_v2 && is_fresh(lin, "cgroup") && !has_namespace(lin, "user")))
 		l.group = group != NULL ? group : "";
-
 	l.max = count_ops(config, layout);
 	if (l.max > MOUNTS_MAX + 256)
 		return err_set(e, ERR_INVALID, "more than %d mounts and devices", MOUNTS_MAX);

@@ -24,7 +24,7 @@ struct strbuf;
  * mounts_plan() - The operations that a configuration asks for
  * @config:  borrows; must live as long as the operations
  * @layout:  borrows; what a mount of type cgroup becomes
- * @group:   borrows; the container's control group, which is what a container in the host's cgroup namespace sees of v1
+ * @group:   borrows; the container's control group, which is what is seen of v1; NULL: what the namespace shows
  * @ret:     array of @ret_n in @arena; binds are not open yet
  * @e:       ERR_INVALID with the index of the mount; ERR_UNSUPPORTED an option or type, by name
  *

@@ -4,6 +4,7 @@
  */
 #include "daemon/engine/container.h"
 
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,24 +96,36 @@ void container_free(struct container *c)
 	arena_free(p->arena);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	return strcmp(((const struct container *)a)->id, ((const struct container *)b)->id);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(((const struct container *)a)->name, ((const struct container *)b)->name);
+}
+
 void container_link(struct container *c)
 {
-	struct container **at = &c->eng->first;
+	struct engine *eng = c->eng;
+	struct container **by_id = tsearch(c, &eng->by_id, compare_ids), **by_name = tsearch(c, &eng->by_name, compare_names);
 
-	while (*at)
-		at = &(*at)->priv->next;
-	*at = c;
+	BUG(!by_id || !by_name, "out of memory");
+	BUG(*by_id != c || *by_name != c, "container '%s' is there twice", c->name);
+	c->priv->prev = eng->last;
+	*(eng->last ? &eng->last->priv->next : &eng->first) = c;
+	eng->last = c;
 }
 
 void container_unlink(struct container *c)
 {
-	for (struct container **at = &c->eng->first; *at; at = &(*at)->priv->next) {
-		if (*at != c)
-			continue;
-		*at = c->priv->next;
-		c->priv->next = NULL;
-		return;
-	}
+	struct container *next = TAKE_PTR(c->priv->next), *prev = TAKE_PTR(c->priv->prev);
+	struct engine *eng = c->eng;
+
+	BUG(!tdelete(c, &eng->by_id, compare_ids) || !tdelete(c, &eng->by_name, compare_names), "container '%s' is not there", c->name);
+	*(prev ? &prev->priv->next : &eng->first) = next;
+	*(next ? &next->priv->prev : &eng->last) = prev;
 }
 
 /* ---- finding ---- */
@@ -130,11 +143,18 @@ struct container *container_next(struct engine *eng, struct container *c)
 
 struct container *container_by_name(struct engine *eng, const char *name)
 {
-	for (struct container *c = eng->first; c; c = c->priv->next) {
-		if (strcmp(c->name, name) == 0)
-			return c;
-	}
-	return NULL;
+	const struct container key = { .name = name };
+	struct container **found = tfind(&key, &eng->by_name, compare_names);
+
+	return found ? *found : NULL;
+}
+
+static struct container *by_id(struct engine *eng, const char *id)
+{
+	const struct container key = { .id = id };
+	struct container **found = tfind(&key, &eng->by_id, compare_ids);
+
+	return found ? *found : NULL;
 }
 
 /* Return: how many containers have an ID that begins so; the last of them in *ret */
@@ -158,9 +178,9 @@ int container_find(struct engine *eng, const char *ref, struct container **ret, 
 
 	if (!*ref)
 		return err_set(e, ERR_INVALID, "container name or ID is empty");
-	if (str_is_hex(ref, 64) && by_prefix(eng, ref, ret) == 1)
-		return 0;
-	c = container_by_name(eng, ref[0] == '/' ? ref + 1 : ref);
+	c = by_id(eng, ref);
+	if (!c)
+		c = container_by_name(eng, ref[0] == '/' ? ref + 1 : ref);
 	if (c) {
 		*ret = c;
 		return 0;

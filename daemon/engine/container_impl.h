@@ -38,7 +38,7 @@ struct attach_replay;
 
 struct container_priv {
 	struct arena *arena;             /* owned: the container's strings */
-	struct container *next;
+	struct container *next, *prev;
 	struct monitor *monitor;         /* owned; NULL: none, or gone */
 	struct loop_watch *pidfd_watch;  /* degraded: tells the end of init */
 	struct loop_timer *stop_timer;   /* until SIGKILL, then until giving up */

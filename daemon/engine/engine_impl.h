@@ -40,7 +40,8 @@ struct engine {
 	struct images *images;           /* owned */
 	struct launcher *launcher;       /* owned */
 	struct host_facts host;
-	struct container *first;         /* all containers, oldest first; linked by priv->next */
+	struct container *first, *last;  /* all containers, oldest first; linked by priv->next and priv->prev */
+	void *by_id, *by_name;           /* the same, by tsearch(3): a request finds its own among a thousand */
 	struct create_op *creating;      /* names that are taken by creates under way */
 	struct exec *first_exec;         /* all execs, newest first */
 	struct exec_run *first_run;      /* processes that the launcher made in containers */
