@@ -263,17 +263,8 @@ static int create_cpuset(const char *path, char values[][1024], struct err *e)
 				   cgroup_strerror(code));
 }
 
-/* What is made in it from now on has its processors and memory from the beginning. Each write looks at all groups beside. */
-static void hand_down_cpuset(const char *mount, const char *path)
-{
-	char file[512];
-
-	snprintf(file, sizeof(file), "%s%s/cgroup.clone_children", mount, path);
-	cgroup_write_lines(file, "1", ERR_IGNORED);
-}
-
 /* A v1 cpuset takes no process until it has processors and memory: it gets those of the group above. */
-static int inherit_cpuset(const char *mount, const char *above, const char *path, bool hands_down, struct err *e)
+static int inherit_cpuset(const char *mount, const char *above, const char *path, struct err *e)
 {
 	char file[512], values[ARRAY_SIZE(cpuset_files)][1024];
 	bool is_there;
@@ -287,15 +278,13 @@ static int inherit_cpuset(const char *mount, const char *above, const char *path
 		if (read_line(file, values[i], e) < 0)
 			return -1;
 	}
-	if (!is_there && create_cpuset(path, values, e) < 0)
-		return -1;
-	for (size_t i = 0; is_there && i < ARRAY_SIZE(cpuset_files); i++) {
+	if (!is_there)
+		return create_cpuset(path, values, e);
+	for (size_t i = 0; i < ARRAY_SIZE(cpuset_files); i++) {
 		snprintf(file, sizeof(file), "%s%s/%s", mount, path, cpuset_files[i]);
 		if (cgroup_write_lines(file, values[i], e) < 0)
 			return err_wrap(e, "control group '%s'", path);
 	}
-	if (hands_down)
-		hand_down_cpuset(mount, path);
 	return 0;
 }
 
@@ -318,13 +307,13 @@ int cgroup_prepare_cpuset(const char *path, struct err *e)
 	mount[strlen(mount) - 1] = '\0';
 	snprintf(above, sizeof(above), "%.*s", (int)(strrchr(path, '/') - path), path);
 	if (has_cpuset(mount, above))
-		return inherit_cpuset(mount, above, path, false, e);
+		return inherit_cpuset(mount, above, path, e);
 	above[0] = '\0';
 	for (const char *end = path; end != NULL && *end != '\0';) {
 		end = strchr(end + 1, '/');
 		snprintf(part, sizeof(part), "%.*s",
 			 end != NULL ? (int)(end - path) : (int)strlen(path), path);
-		if (inherit_cpuset(mount, above, part, end != NULL && *end != '\0', e) < 0)
+		if (inherit_cpuset(mount, above, part, e) < 0)
 			return -1;
 		snprintf(above, sizeof(above), "%s", part);
 	}

@@ -36,19 +36,13 @@ def weight(k):
     return {"kilnd": pss_kib(k.proc.pid), "launcher": pss_kib(launcher), "monitors": sum(children)}
 
 
-def start_one(e):
-    cid = e.create()
-    e.start(cid)
-    return cid
-
-
 def start_many(e, n):
     """One after the other: who they are, and ms of each."""
     ids, took = [], []
     for _ in range(n):
-        t0 = time.perf_counter_ns()
-        ids.append(start_one(e))
-        took.append((time.perf_counter_ns() - t0) / 1e6)
+        create, start, cid = e.new()
+        ids.append(cid)
+        took.append(create + start)
     return ids, took
 
 
@@ -59,11 +53,21 @@ def by_clients(e, items, do):
     def work(i):
         for item in items[i::PARALLEL]:
             do(clients[i], item)
-    return at_once([lambda i=i: work(i) for i in range(PARALLEL)], PARALLEL)
+    took_s = at_once([lambda i=i: work(i) for i in range(PARALLEL)], PARALLEL)
+    for c in clients:
+        if c.starter:
+            c.starter.close()
+    return took_s
 
 
 def remove_all(e, ids):
     return by_clients(e, ids, Engine.remove)
+
+
+def floors_beside(b, started):
+    """What the kernel alone takes for one more, beside so many."""
+    one = b.floor("-m")
+    return {f"floor with Docker's mounts, beside {started}": [one() for _ in range(10)]}
 
 
 def listing(b, engines, n):
@@ -111,26 +115,29 @@ def left_behind(k):
 def one_by_one(b):
     """Up to N, with a rest at N_LISTED to weigh and list them; then all are removed."""
     k, daemon = b.kiln, b.kilnd
-    idle = weight(daemon)
+    idle, alone = weight(daemon), floors_beside(b, 0)
     ids, took = start_many(k, N_LISTED)
     time.sleep(2)
     full = weight(daemon)
     lists = listing(b, [k], N_LISTED)
     more_ids, more_took = start_many(k, N - N_LISTED)
     took += more_took
+    beside = floors_beside(b, N)
     gone_s = remove_all(k, ids + more_ids)
     first, last = f"kiln: create + start, the first {EDGE}", f"kiln: create + start, the last {EDGE} of {N}"
     starts = {first: took[:EDGE], last: took[-EDGE:]}
     pss = {f"{who}, {when}": [w[who]] for when, w in (("idle", idle), (f"{N_LISTED} running", full)) for who in w}
     pss["growth of all per container"] = [(sum(full.values()) - sum(idle.values())) / N_LISTED]
+    few, many = (next(iter(f)) for f in (alone, beside))
+    starts = {**starts, **alone, **beside}
     return starts, pss, lists, [
-        *ratio(starts, last, first, 1.2),
+        *ratio(starts, last, first, 1.2), *ratio(starts, many, few),
         f"rm -f of {N} by {PARALLEL} clients: {gone_s:.2f} s (the bar is 10 for 1000); {left_behind(daemon)}"]
 
 
 def all_at_once(b):
     ids = []
-    took_s = by_clients(b.kiln, range(N), lambda e, _: ids.append(start_one(e)))
+    took_s = by_clients(b.kiln, range(N), lambda e, _: ids.append(e.new()[2]))
     gone_s = remove_all(b.kiln, ids)
     return [f"{N} by {PARALLEL} clients: {N / took_s:.0f} creates and starts per second (the bar is 200), removed in {gone_s:.2f} s; "
             + left_behind(b.kilnd)]
