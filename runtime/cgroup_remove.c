@@ -112,11 +112,22 @@ int cgroup_remove_once(const char *path, struct err *e)
 	return err_sys(e, "remove control group '%s'", path);
 }
 
+/* Nothing but the directories themselves. Return: 0, or -1 with errno */
+static int remove_dirs(const char *path)
+{
+	char dir[512];
+	int failed = 0;
+
+	for (size_t i = 0; cgroup_dir(i, path, dir); i++)
+		if (rmdir(dir) < 0 && errno != ENOENT)
+			failed = errno;
+	errno = failed;
+	return failed == 0 ? 0 : -1;
+}
+
 static int remove_empty_once(const char *path, struct err *e)
 {
-	if (cgroup_check_path(path, e) < 0)
-		return -1;
-	if (remove_all(path, false) == 0)
+	if (remove_dirs(path) == 0)
 		return 0;
 	if (errno == EBUSY)
 		return err_set(e, ERR_TIMEOUT, "control group '%s' has processes in it", path);
@@ -149,5 +160,10 @@ int cgroup_remove(const char *path, struct err *e)
 
 int cgroup_remove_empty(const char *path, struct err *e)
 {
+	if (cgroup_check_path(path, e) < 0)
+		return -1;
+	/* What is empty below it goes once: if the group is somebody else's, more may be made there */
+	if (remove_all(path, false) == 0)
+		return 0;
 	return repeat(remove_empty_once, path, EMPTY_TIMEOUT_NS, e);
 }

@@ -20,6 +20,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,21 +131,30 @@ static void rehearse_once(const struct launcher *l)
 		log_warn("launcher: %s, going on", e.msg);
 }
 
+/* It takes a power that not each launcher has, and not all policies come back as they were. For a process that is used no more. */
+static bool comes_back_from_idle(void)
+{
+	struct sched_param none = { 0 };
+
+	return sched_getscheduler(0) == SCHED_OTHER && sched_setscheduler(0, SCHED_IDLE, &none) == 0 &&
+	       sched_setscheduler(0, SCHED_OTHER, &none) == 0;
+}
+
 /*
  * Done once here instead of in each monitor: the libraries set themselves up in pages that all monitors then
  * share, and the default filter is in the cache before the first container asks for it. It is built in a child,
  * since building leaves holes all over the heap, which each monitor would fill with pages of its own.
  */
-static void warm_up(const struct launcher *l)
+static void warm_up(struct launcher *l)
 {
+	int status = 1;
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		rehearse_once(l);
-		_exit(0);
+		_exit(comes_back_from_idle() ? 0 : 1);
 	}
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
+	l->can_idle = pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 	rehearse_once(l);
 	clone_shared_works();
 	malloc_trim(0);

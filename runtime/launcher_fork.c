@@ -82,16 +82,15 @@ static void leave_launcher(struct launcher *l, const int *fds, size_t n_fds)
 
 /* --- stems ----------------------------------------------------------------------------------------- */
 
-/* When nobody else wants the processor. */
-static void get_ready(const char *data_root)
+/* When nobody else wants the processor. Return: false: we would stay so, and so would the program */
+static bool get_ready(const char *data_root, bool can_idle)
 {
 	struct sched_param none = { 0 };
-	int policy = sched_getscheduler(0);
 
-	sched_setscheduler(0, SCHED_IDLE, &none);
+	if (can_idle && sched_setscheduler(0, SCHED_IDLE, &none) < 0)
+		can_idle = false;
 	rehearse(data_root, ERR_IGNORED);
-	if (policy >= 0)
-		sched_setscheduler(0, policy, &none);
+	return !can_idle || sched_setscheduler(0, SCHED_OTHER, &none) == 0;
 }
 
 /* Return: the exit status of the process */
@@ -110,7 +109,8 @@ static int be_stem(struct launcher *l, enum stem_kind kind, int sock)
 	signal(SIGTERM, SIG_IGN);   /* of systemd, which stops the scope: our socket closes then */
 	if (kind == STEM_LAUNCH)
 		stem_namespaces_make(&ready);
-	get_ready(data_root);
+	if (!get_ready(data_root, l->can_idle))
+		return 1;
 	if (send(sock, "", 1, MSG_NOSIGNAL) < 0)
 		return 0;
 	do {
@@ -125,9 +125,12 @@ static int be_stem(struct launcher *l, enum stem_kind kind, int sock)
 /* The processor that a stem would take is better used by the program that somebody waits for. */
 static bool is_launching(const struct launcher *l, int64_t now_ns)
 {
-	const struct slot *s = &l->slots.v[l->newest];
+	const struct slot *s;
 
-	return l->newest_ns != 0 && now_ns - l->newest_ns < LAUNCH_NS && s->in_use && !atomic_load(&s->page->is_settled);
+	if (l->newest_ns == 0 || now_ns - l->newest_ns >= LAUNCH_NS)
+		return false;
+	s = &l->slots.v[l->newest];
+	return s->in_use && !atomic_load(&s->page->is_settled);
 }
 
 void launcher_make_stem(struct launcher *l)

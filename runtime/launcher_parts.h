@@ -33,6 +33,7 @@ struct launcher {
 	int poke[2];             /* socket pair: [0] ours, [1] inherited by every monitor */
 	struct unclean *unclean; /* owned; groups that could not be removed yet */
 	struct stems stems;
+	bool can_idle;           /* whoever takes SCHED_IDLE gets its policy back */
 	size_t newest;           /* slot of the monitor that was made last, */
 	int64_t newest_ns;       /* and when; 0: none yet */
 	enum log_level log_level;

@@ -129,22 +129,40 @@ int stage_own_proc(const struct stage_ctx *c)
 	return fd;
 }
 
-/* Through what was opened as the container's procfs was made, or one that nobody else can see: what is mounted there does not matter. */
-static void stage_sysctls(struct stage_ctx *c, const struct sysctl_op *ops, size_t n)
+static int stage_open_sysctl(const struct stage_ctx *c, const char *path, int *own_proc)
 {
 	struct open_how how = { .flags = O_WRONLY | O_CLOEXEC,
 				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV };
-	int proc = n != 0 && c->sysctl_fd < 0 ? stage_own_proc(c) : -1, fd;
+	int fd = -1;
+
+	if (c->sysctl_fd >= 0) {
+		fd = (int)syscall(SYS_openat2, c->sysctl_fd, path + strlen("sys/"), &how, sizeof(how));
+		/* the container protects some of it */
+		if (fd >= 0 || errno != EXDEV)
+			return fd;
+	}
+	if (*own_proc < 0)
+		*own_proc = stage_own_proc(c);
+	return (int)syscall(SYS_openat2, *own_proc, path, &how, sizeof(how));
+}
+
+/*
+ * Through what was opened of the container's procfs before it was mounted; where something has been mounted in that since, or there
+ * is none, through one that nobody else can see.
+ */
+static void stage_sysctls(struct stage_ctx *c, const struct sysctl_op *ops, size_t n)
+{
+	int own_proc = -1;
 
 	for (size_t i = 0; i < n; i++) {
-		fd = proc >= 0 ? (int)syscall(SYS_openat2, proc, ops[i].path, &how, sizeof(how)) :
-				 (int)syscall(SYS_openat2, c->sysctl_fd, ops[i].path + strlen("sys/"), &how, sizeof(how));
+		int fd = stage_open_sysctl(c, ops[i].path, &own_proc);
+
 		if (fd < 0 || write(fd, ops[i].value, strlen(ops[i].value)) < 0)
 			stage_die(c, "set system control '", ops[i].path + strlen("sys/"), "' to '",
 				  ops[i].value, "'", NULL);
 		stage_close(fd);
 	}
-	stage_close(proc);
+	stage_close(own_proc);
 	stage_close(c->sysctl_fd);
 	c->sysctl_fd = -1;
 }

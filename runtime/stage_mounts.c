@@ -130,13 +130,13 @@ static int *stage_kernel_fd(struct stage_ctx *c, const struct mount_op *op)
 	return NULL;
 }
 
-/* A procfs of our own for system controls costs a wait for all processors when it goes. */
-static void stage_keep_sysctls(struct stage_ctx *c, const struct mount_op *op)
+/* A procfs of our own for system controls costs a wait for all processors when it goes. @fd: attached nowhere yet, so that nothing is on it */
+static void stage_keep_sysctls(struct stage_ctx *c, const struct mount_op *op, int fd)
 {
 	if ((op->attr_set & MOUNT_ATTR_RDONLY) != 0)
 		return;
 	stage_close(c->sysctl_fd);
-	c->sysctl_fd = openat(c->proc_fd, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	c->sysctl_fd = openat(fd, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 static void stage_mount_fs(struct stage_ctx *c, const struct mount_op *op)
@@ -149,14 +149,14 @@ static void stage_mount_fs(struct stage_ctx *c, const struct mount_op *op)
 
 	if (op->copies_up)
 		stage_copy_up(c, op, target, fd);
+	if (kept == &c->proc_fd)
+		stage_keep_sysctls(c, op, fd);
 	stage_attach(c, op, fd, target);
 	if (attr.propagation != 0 || attr.attr_set != 0)
 		stage_set_attr(c, fd, op, &attr);
 	if (kept != NULL) {
 		stage_close(*kept);
 		*kept = fd;
-		if (kept == &c->proc_fd)
-			stage_keep_sysctls(c, op);
 		return;
 	}
 	stage_close(fd);

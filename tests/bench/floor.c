@@ -218,9 +218,9 @@ static _Noreturn void child(const struct floor *f)
 
 /* --- one start ------------------------------------------------------------------------------- */
 
-static pid_t clone_child(const struct floor *f)
+static pid_t clone_child(const struct floor *f, uint64_t flags)
 {
-	struct clone_args args = { .flags = NAMESPACES, .exit_signal = SIGCHLD };
+	struct clone_args args = { .flags = flags, .exit_signal = SIGCHLD };
 	int dir = -1;
 	pid_t pid;
 
@@ -264,7 +264,7 @@ static int64_t start_one(struct floor *f, pid_t *ret_pid)
 	make_groups(f);
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		die("pipe");
-	pid = clone_child(f);
+	pid = clone_child(f, NAMESPACES);
 	if (pid < 0)
 		die("clone3");
 	if (pid == 0) {
@@ -357,7 +357,7 @@ static void load_filter(struct floor *f, const char *path)
 
 /* --- one exec -------------------------------------------------------------------------------- */
 
-/* What a program that joins @target's groups writes itself to. */
+/* What a program that joins @target's groups writes itself to, and the group of cgroup2 that it is born in. */
 static void open_groups_of(struct floor *f, pid_t target)
 {
 	char line[512], path[600];
@@ -372,11 +372,15 @@ static void open_groups_of(struct floor *f, pid_t target)
 
 		*dir++ = '\0';
 		dir[strcspn(dir, "\n")] = '\0';
+		name += strncmp(name, "name=", 5) == 0 ? 5 : 0;
 		if (strcmp(dir, "/") == 0)
 			continue;
-		snprintf(path, sizeof path, "/sys/fs/cgroup/%s%s/%s", name, dir, *name != '\0' ? "tasks" : "cgroup.procs");
-		if (*name == '\0' && access("/sys/fs/cgroup/unified", F_OK) == 0)
-			snprintf(path, sizeof path, "/sys/fs/cgroup/unified%s/cgroup.procs", dir);
+		if (*name == '\0') {
+			snprintf(f->unified, sizeof f->unified, "%s%s",
+				 access("/sys/fs/cgroup/unified", F_OK) == 0 ? "/sys/fs/cgroup/unified" : "/sys/fs/cgroup", dir);
+			continue;
+		}
+		snprintf(path, sizeof path, "/sys/fs/cgroup/%s%s/tasks", name, dir);
 		f->task_fds[f->n_groups] = open(path, O_WRONLY | O_CLOEXEC);
 		if (f->task_fds[f->n_groups++] < 0)
 			die(path);
@@ -389,7 +393,7 @@ static int64_t exec_once(const struct floor *f, pid_t target)
 	int64_t begin_ns = now_ns();
 	int status, fd = (int)syscall(SYS_pidfd_open, target, 0);
 	char *const *program = f->program;
-	pid_t pid = fork();
+	pid_t pid = clone_child(f, 0);
 
 	if (pid == 0) {
 		for (size_t i = 0; i < f->n_groups; i++)

@@ -20,6 +20,17 @@ def value(b, *names):
     return None
 
 
+def test_front_sysctls_below_protected_paths():
+    """What is protected is mounted over before the controls are set: they are set all the same."""
+    with kiln() as rt:
+        for paths, key in (("readonlyPaths", "net.ipv4.ip_forward"), ("maskedPaths", "net.ipv4.ip_forward"), ("readonlyPaths", "kernel.shm_rmid_forced")):
+            b = rt.bundle()
+            b.config["linux"].update({"readonlyPaths": [], "maskedPaths": [], "sysctl": {key: "1"}})
+            b.config["linux"][paths] = ["/proc/sys/" + key.split(".")[0]]
+            b.write("sh", "-c", f"cat /proc/sys/{key.replace('.', '/')} 2>/dev/null; echo 0 2>/dev/null >/proc/sys/{key.replace('.', '/')} && echo written")
+            eq(rt.call("run", "--bundle", b.dir, b.id, code=None).out, "" if paths == "maskedPaths" else "1\n")
+
+
 def test_front_limits_at_work():
     """Of v2 and of v1: each limit changes alone, is seen in the statistics, and memory that runs out is told."""
     with kiln() as rt:

@@ -81,6 +81,32 @@ def test_what_shares_the_hosts_namespaces_shares_them(own):
         eq(ns[n], os.readlink(f"/proc/self/ns/{n}"))
 
 
+def check_policies(own, want, *wrapper):
+    own.wrapper = list(wrapper)
+    k = own.start()
+    stems(k)
+    cid = k.run("-d", "--", "sleep", "1000").stdout.strip()
+    stems(k)
+    k.docker("exec", "-d", cid, "sleep", "1001")
+    stems(k)
+    programs = [p for monitor in harness.children_of(k.launcher_pid()) for p in harness.all_children_of(monitor)]
+    eq(len(programs), 2)
+    eq({os.sched_getscheduler(p) for p in programs}, {want})
+
+
+def test_nobody_stays_idle(own):
+    """A stem rehearses as SCHED_IDLE, and comes back from it before it gets an order."""
+    check_policies(own, os.SCHED_OTHER)
+
+
+def test_nobody_stays_idle_without_the_power_to_come_back(own):
+    check_policies(own, os.SCHED_OTHER, "setpriv", "--bounding-set", "-sys_nice", "--inh-caps", "-sys_nice")
+
+
+def test_a_policy_of_kilnd_s_own_is_kept(own):
+    check_policies(own, os.SCHED_BATCH, "chrt", "-b", "0")
+
+
 def test_stems_may_be_killed(own):
     k = own.start()
     for p in stems(k):
