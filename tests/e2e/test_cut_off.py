@@ -32,13 +32,24 @@ class Asked:
         return self.answer[0], self.answer[2].decode()
 
 
+def health(k):
+    return json.loads(k.api("GET", "/kiln/v1/health")[2])
+
+
 def is_degraded(k, cid):
-    return [c["degraded"] for c in json.loads(k.api("GET", "/kiln/v1/health")[2])["containers"] if c["id"] == cid] == [True]
+    return [c["degraded"] for c in health(k)["containers"] if c["id"] == cid] == [True]
+
+
+def started(own):
+    """With a launcher that takes requests: it is that one that something happens to, on its way or after it."""
+    own.start()
+    eventually("the launcher serves", lambda: health(own)["launcher"]["ok"])
+    return own
 
 
 def test_a_start_survives_its_launcher(own):
     """Nothing had come of the launch: the next launcher gets it, and the client never hears of that."""
-    k = own.start()
+    k = started(own)
     cid = create(k, ["sleep", "1000"])
     launcher = k.launcher_pid()
     with contextlib.suppress(ProcessLookupError), stopped(launcher):
@@ -53,7 +64,7 @@ def test_a_start_survives_its_launcher(own):
 
 def test_a_start_with_clients_fails_with_its_launcher(own):
     """What is attached has gone with the launch: who waits for output is told that there will be none."""
-    k = own.start()
+    k = started(own)
     cid = create(k, ["echo", "hi"])
     launcher = k.launcher_pid()
     s, _, _ = k.hijack(f"/containers/{cid}/attach?stream=1&stdout=1")
@@ -70,7 +81,7 @@ def test_a_start_with_clients_fails_with_its_launcher(own):
 
 
 def test_a_restart_during_a_start_is_answered_by_its_own_start(own):
-    k = own.start()
+    k = started(own)
     cid = create(k, ["sleep", "1000"])
     with stopped(k.launcher_pid()):
         first = Asked(k, f"/containers/{cid}/start")
@@ -93,7 +104,7 @@ def reap(pid):
 
 def test_exit_code_without_monitor_and_launcher(own):
     """Linux 6.15 still knows it; an older one does not, and it is 255."""
-    k = own.start()
+    k = started(own)
     cid = create(k, ["sh", "-c", "trap 'exit 21' TERM; while :; do sleep 0.1; done"])
     start(k, cid)
     time.sleep(0.3)
@@ -110,7 +121,7 @@ def test_exit_code_without_monitor_and_launcher(own):
 
 
 def test_exec_code_without_monitor_and_launcher(own):
-    k = own.start()
+    k = started(own)
     cid = create(k, ["sleep", "1000"])
     start(k, cid)
     xid = k.api_json("POST", f"/containers/{cid}/exec", {"Cmd": ["sh", "-c", "trap 'exit 22' TERM; while :; do sleep 0.1; done"]}, want=201)["Id"]
@@ -133,7 +144,7 @@ def test_a_program_whose_monitor_wrote_no_record_is_found(own):
     """The monitor is killed between the program's first instruction and the exit record: it runs on, may write, and is known."""
     if not shutil.which("strace"):
         raise harness.Skip("strace is not installed")
-    k = own.start()
+    k = started(own)
     cid = create(k, ["sh", "-c", "while echo on; do sleep 0.05; done; sleep 1000"])
     launcher = k.launcher_pid()
     tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", k.dir + "/trace", "-e", "trace=pwrite64", "-e",
@@ -170,7 +181,7 @@ def is_shell(pid):
 
 
 def test_what_a_cut_off_write_left_is_swept(own):
-    k = own.start()
+    k = started(own)
     for path in (k.exec_root + "/x/", k.data_root + "/seccomp/"):
         os.makedirs(path, exist_ok=True)
         with open(path + "a" * 64 + ".json.1-0.tmp", "w") as f:
