@@ -17,10 +17,12 @@ static int remove_group(const struct instance_record *rec, struct err *e)
 	if (cgroup_is_of_another(rec->cgroup_path, rec->created))
 		return 0;
 	/* Nobody knows whether the group was made yet; it may be somebody else's. A process of ours of which was not written yet is ending */
-	if (rec->pid == 0 && !rec->has_group)
-		cgroup_remove_empty(rec->cgroup_path, ERR_IGNORED);
-	else if (cgroup_remove(rec->cgroup_path, e) < 0 || (rec->is_scope && unit_stop(rec->cgroup_path, e) < 0))
+	if (rec->pid == 0 && !rec->has_group) {
+		if (cgroup_remove_empty(rec->cgroup_path, ERR_IGNORED) == 0 && rec->is_scope)
+			unit_stop(rec->cgroup_path, ERR_IGNORED); /* systemd may not have heard of its end */
+	} else if (cgroup_remove(rec->cgroup_path, e) < 0 || (rec->is_scope && unit_stop(rec->cgroup_path, e) < 0)) {
 		return -1;
+	}
 	cgroup_remove_above(rec->cgroup_path);
 	return 0;
 }

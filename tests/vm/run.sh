@@ -41,7 +41,7 @@ cleanup() {
 # What the guest sees of the tree: no history, no objects, no disk images.
 pack() {
 	tar -C "$tree" -cf "$1" --warning=no-file-changed --exclude-vcs --exclude='./.vm-job' \
-		--exclude=./build/vm --exclude=./build/tools/engines --exclude='./build/*obj' --exclude=./build/unit --exclude=./build/fuzz --exclude=./build/results --exclude='*.o' --exclude='*.a' .
+		--exclude=./build/vm --exclude=./build/bench --exclude=./build/tools/engines --exclude='./build/*obj' --exclude=./build/unit --exclude=./build/fuzz --exclude=./build/results --exclude='*.o' --exclude='*.a' .
 	tar -C "$tmp" -rf "$1" ./.vm-job
 	# A disk has whole sectors.
 	truncate -s %1M "$1"
