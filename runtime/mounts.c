@@ -486,12 +486,24 @@ void mounts_bind_devices(struct mount_op *ops, size_t n, struct arena *arena)
 	}
 }
 
-static bool has_namespace(const struct oci_linux *lin, const char *type)
+static const struct oci_namespace *find_namespace(const struct oci_linux *lin, const char *type)
 {
 	for (size_t i = 0; lin != NULL && i < lin->n_namespaces; i++)
 		if (str_eq(lin->namespaces[i].type, type))
-			return true;
-	return false;
+			return &lin->namespaces[i];
+	return NULL;
+}
+
+static bool has_namespace(const struct oci_linux *lin, const char *type)
+{
+	return find_namespace(lin, type) != NULL;
+}
+
+static bool is_fresh(const struct oci_linux *lin, const char *type)
+{
+	const struct oci_namespace *ns = find_namespace(lin, type);
+
+	return ns != NULL && str_is_empty(ns->path);
 }
 
 static int devices_plan(struct op_list *l, const struct oci_config *config, struct err *e)
@@ -562,14 +574,6 @@ static int all_mounts_plan(struct op_list *l, const struct oci_config *config,
 			return -1;
 	}
 	return has_dev ? 0 : devices_plan(l, config, e);
-}
-
-static bool is_fresh(const struct oci_linux *lin, const char *type)
-{
-	for (size_t i = 0; lin != NULL && i < lin->n_namespaces; i++)
-		if (str_eq(lin->namespaces[i].type, type))
-			return str_is_empty(lin->namespaces[i].path);
-	return false;
 }
 
 int mounts_plan(const struct oci_config *config, const struct cgroup_layout *layout, const char *group,

@@ -27,8 +27,8 @@ def test_front_sysctls_below_protected_paths():
             b = rt.bundle()
             b.config["linux"].update({"readonlyPaths": [], "maskedPaths": [], "sysctl": {key: "1"}})
             b.config["linux"][paths] = ["/proc/sys/" + key.split(".")[0]]
-            b.write("sh", "-c", f"cat /proc/sys/{key.replace('.', '/')} 2>/dev/null; echo 0 2>/dev/null >/proc/sys/{key.replace('.', '/')} && echo written")
-            eq(rt.call("run", "--bundle", b.dir, b.id, code=None).out, "" if paths == "maskedPaths" else "1\n")
+            b.write("sh", "-c", f"cat /proc/sys/{key.replace('.', '/')} 2>/dev/null; echo 0 2>/dev/null >/proc/sys/{key.replace('.', '/')} && echo written; echo up")
+            eq(rt.call("run", "--bundle", b.dir, b.id).out, "up\n" if paths == "maskedPaths" else "1\nup\n")
 
 
 def test_front_limits_at_work():

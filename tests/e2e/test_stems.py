@@ -81,6 +81,15 @@ def test_what_shares_the_hosts_namespaces_shares_them(own):
         eq(ns[n], os.readlink(f"/proc/self/ns/{n}"))
 
 
+def test_the_rehearsed_filter_is_that_of_a_container(own):
+    """Compiling it is a start's largest part: the launcher has it before the first one asks."""
+    k = own.start()
+    stems(k)
+    kept = os.listdir(k.data_root + "/seccomp")
+    k.run("--rm", "--", "true")
+    eq((len(kept), os.listdir(k.data_root + "/seccomp")), (1, kept))
+
+
 def check_policies(own, want, *wrapper):
     own.wrapper = list(wrapper)
     k = own.start()
