@@ -68,7 +68,7 @@ int unpack_result_parse(const char *text, size_t n, struct arena *a, struct unpa
 
 		if (kind == ERR_NONE || kind >= ERR_KINDS_)
 			kind = ERR_INTERNAL;
-		err_set(e, kind, "%s", r->error->message);
+		err_set(e, kind, "%s", r->error->message[0] ? r->error->message : "unpack failed and did not say why");
 		e->sys = r->error->sys <= INT_MAX ? (int)r->error->sys : 0;
 		return -1;
 	}
