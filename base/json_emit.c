@@ -23,16 +23,23 @@ static void add_escaped(struct strbuf *out, unsigned char c)
 		strbuf_addf(out, "\\u%04x", c);
 }
 
+/* ASCII that is copied as it is */
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 static void add_string(struct strbuf *out, const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	size_t plain = 0; /* start of what can be copied as it is */
 
+	strbuf_reserve(out, n + 2);
 	strbuf_addc(out, '"');
 	for (size_t i = 0; i < n;) {
-		size_t len = str_utf8_length(p + i, n - i);
+		size_t len = is_plain(p[i]) ? 1 : str_utf8_length(p + i, n - i);
 
-		if (len > 0 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
+		if (len > 1 || is_plain(p[i])) {
 			i += len;
 			continue;
 		}

@@ -211,14 +211,24 @@ static bool match_constants(const struct filters *f)
 	       (filters_match_exact(f, "isolation", "default") || filters_match_exact(f, "isolation", ""));
 }
 
+/* By the name with or without the slash that docker puts before it */
+static bool match_name(const struct filters *f, const char *name)
+{
+	AUTO_FREE char *slashed = NULL;
+
+	if (filters_match_name(f, "name", name))
+		return true;
+	slashed = xasprintf("/%s", name);
+	return filters_match_name(f, "name", slashed);
+}
+
 static bool is_wanted(const struct listing *l, const struct container *c)
 {
-	AUTO_FREE char *slashed = xasprintf("/%s", c->name);
 	const char *state = container_state_name(c);
 
 	if (!l->wants_all && c->pid <= 0 && !str_eq(state, "restarting"))
 		return false;
-	if (!filters_match_name(&l->f, "name", c->name) && !filters_match_name(&l->f, "name", slashed))
+	if (!match_name(&l->f, c->name))
 		return false;
 	if (l->before && (c == l->before || c->created_wall_ns >= l->before->created_wall_ns))
 		return false;
@@ -261,12 +271,13 @@ static size_t collect(const struct listing *l, struct container ***ret)
 static void reply_listing(struct request *r, struct container *const *v, size_t n)
 {
 	AUTO_STRBUF struct strbuf out = {0};
+	struct shown_image last = {0};
 	struct jw w;
 
 	jw_init(&w, &out);
 	jw_arr(&w, NULL);
 	for (size_t i = 0; i < n; i++)
-		docker_print_summary(&w, v[i], NULL);
+		docker_print_summary(&w, v[i], NULL, &last);
 	jw_arr_end(&w);
 	reply_json(r, 200, &out);
 }
@@ -275,6 +286,7 @@ static void measured(void *ctx, const struct err *err, const struct container_si
 {
 	AUTO_STRBUF struct strbuf out = {0};
 	struct request *r = pending_take(ctx);
+	struct shown_image last = {0};
 	struct jw w;
 
 	if (!r)
@@ -288,7 +300,7 @@ static void measured(void *ctx, const struct err *err, const struct container_si
 		struct container *c = NULL;
 
 		if (container_find(request_ctx(r), v[i].id, &c, ERR_IGNORED) == 0)
-			docker_print_summary(&w, c, v[i].rw_bytes < 0 ? NULL : &v[i].rw_bytes);
+			docker_print_summary(&w, c, v[i].rw_bytes < 0 ? NULL : &v[i].rw_bytes, &last);
 	}
 	jw_arr_end(&w);
 	reply_json(r, 200, &out);

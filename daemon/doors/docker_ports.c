@@ -107,10 +107,11 @@ static int add_key(void *ctx, const char *key, const char *value, struct err *e)
 
 size_t docker_exposed(const struct opt_config *c, struct arena *a, struct port_range **ret)
 {
+	size_t n_bytes = c->exposed_ports.len > SHOWN_MAX_BYTES ? 0 : c->exposed_ports.len;
 	/* Each takes at least `"0":0`, and one character more between two */
-	struct exposed x = { .v = arena_new_array(a, struct port_range, SHOWN_MAX_BYTES / 5 + 1) };
+	struct exposed x = { .v = arena_new_array(a, struct port_range, n_bytes / 5 + 1) };
 
-	if (c->exposed_ports.len > SHOWN_MAX_BYTES || walk(c, a, add_key, &x, ERR_IGNORED) < 0)
+	if (n_bytes == 0 || walk(c, a, add_key, &x, ERR_IGNORED) < 0)
 		x.n = 0;
 	*ret = x.v;
 	return x.n;

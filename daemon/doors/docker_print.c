@@ -267,13 +267,17 @@ void docker_print_inspect(const struct container *c, const int64_t *rw_bytes, st
 }
 
 /* The image as the user called it while that name still means this image, else its ID. */
-static const char *shown_image(struct container *c)
+static const char *shown_image(struct container *c, struct shown_image *last)
 {
+	const char *name = c->opt->config->image;
 	struct image *i = NULL;
+	bool is_same;
 
-	if (image_find(c->eng, c->opt->config->image, &i, ERR_IGNORED) == 0 && str_eq(i->id, c->image_id))
-		return c->opt->config->image;
-	return c->image_id;
+	if (last->shown && str_eq(last->name, name) && str_eq(last->id, c->image_id))
+		return last->shown;
+	is_same = image_find(c->eng, name, &i, ERR_IGNORED) == 0 && str_eq(i->id, c->image_id);
+	*last = (struct shown_image){ name, c->image_id, is_same ? name : c->image_id };
+	return last->shown;
 }
 
 static void print_command(struct jw *w, const struct container *c)
@@ -293,7 +297,7 @@ static void print_command(struct jw *w, const struct container *c)
 	jw_str(w, "Command", strbuf_cstr(&text));
 }
 
-void docker_print_summary(struct jw *w, struct container *c, const int64_t *rw_bytes)
+void docker_print_summary(struct jw *w, struct container *c, const int64_t *rw_bytes, struct shown_image *last)
 {
 	AUTO_FREE char *name = xasprintf("/%s", c->name);
 	char status[128];
@@ -303,7 +307,7 @@ void docker_print_summary(struct jw *w, struct container *c, const int64_t *rw_b
 	jw_arr(w, "Names");
 	jw_str(w, NULL, name);
 	jw_arr_end(w);
-	jw_str(w, "Image", shown_image(c));
+	jw_str(w, "Image", shown_image(c, last));
 	jw_str(w, "ImageID", c->image_id);
 	print_command(w, c);
 	jw_i64(w, "Created", c->created_wall_ns / CLOCK_NS_PER_SEC);

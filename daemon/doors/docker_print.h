@@ -19,5 +19,10 @@ size_t docker_shown_ports(const struct container *c, struct arena *a, struct por
 /* GET /containers/{id}/json, appended to @out; @rw_bytes: what it has written, NULL when nobody asked */
 void docker_print_inspect(const struct container *c, const int64_t *rw_bytes, struct strbuf *out);
 
-/* One element of GET /containers/json; @rw_bytes as above */
-void docker_print_summary(struct jw *w, struct container *c, const int64_t *rw_bytes);
+/* An answer about an image's name, kept while a list is printed: most of its containers are of few images. {0} at first; borrows */
+struct shown_image {
+	const char *name, *id, *shown;
+};
+
+/* One element of GET /containers/json; @rw_bytes as above; @last: what the one before has found, and then this one has */
+void docker_print_summary(struct jw *w, struct container *c, const int64_t *rw_bytes, struct shown_image *last);
