@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -17,6 +19,7 @@
 #include "runtime/rehearsal.h"
 
 #define LAUNCH_NS (50 * 1000000LL) /* longer than most launches take */
+#define BORN_MS   1000
 
 /* Close every descriptor but 0, 1, 2 and the given ones, which are sorted here. */
 static void close_all_but(int *fds, size_t n)
@@ -93,18 +96,34 @@ static bool get_ready(const char *data_root, bool can_idle)
 	return !can_idle || sched_setscheduler(0, SCHED_OTHER, &none) == 0;
 }
 
+/*
+ * It shares the launcher's descriptors until here, and copies only the low ones: copying those of a thousand containers, and closing
+ * the copies, takes longer than all else. The launcher waits for the word: one byte, or none where it has failed.
+ */
+static bool take_own_descriptors(const struct launcher *l, int sock)
+{
+	int low = LAUNCHER_LOW_FDS;
+	bool has_own;
+
+	low = sock >= low ? sock + 1 : low;
+	low = l->poke[1] >= low ? l->poke[1] + 1 : low;
+	has_own = close_range((unsigned)low, ~0u, CLOSE_RANGE_UNSHARE) == 0;
+	return send(sock, "", has_own, MSG_NOSIGNAL) >= 0 && has_own;
+}
+
 /* Return: the exit status of the process */
 static int be_stem(struct launcher *l, enum stem_kind kind, int sock)
 {
-	AUTO_FREE char *data_root = xstrdup(l->data_root);
+	AUTO_FREE char *data_root = NULL;
 	struct stem_namespaces ready = STEM_NAMESPACES_EMPTY;
 	struct order o;
 	int fds[FD_MSG_MAX];
 	size_t n_fds = 0;
 	ssize_t n;
 
-	if (prctl(PR_SET_NAME, "kiln-stem") < 0)
+	if (!take_own_descriptors(l, sock) || prctl(PR_SET_NAME, "kiln-stem") < 0)
 		return 1;
+	data_root = xstrdup(l->data_root);
 	leave_launcher(l, &sock, 1);
 	signal(SIGTERM, SIG_IGN);   /* of systemd, which stops the scope: our socket closes then */
 	if (kind == STEM_LAUNCH)
@@ -133,6 +152,30 @@ static bool is_launching(const struct launcher *l, int64_t now_ns)
 	return s->in_use && !atomic_load(&s->page->is_settled);
 }
 
+/* Until then our descriptors are its, too: one that does not come so far has to be gone before we go on. Return: whether it has them */
+static bool wait_until_born(pid_t pid, int sock)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+	char byte;
+	int n;
+
+	do {
+		n = poll(&p, 1, BORN_MS);
+	} while (n < 0 && errno == EINTR);
+	if (n == 1 && recv(sock, &byte, 1, 0) == 1)
+		return true;
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		continue;
+	return false;
+}
+
+/* A child that shares our descriptors; not by fork(3), which copies them. Return: its pid; 0 in it; -1 with errno */
+static pid_t fork_sharing_descriptors(void)
+{
+	return (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_FILES | SIGCHLD), NULL, NULL, NULL, 0ul);
+}
+
 void launcher_make_stem(struct launcher *l)
 {
 	int64_t now_ns = clock_mono_ns();
@@ -146,16 +189,16 @@ void launcher_make_stem(struct launcher *l)
 		stems_failed(&l->stems, now_ns);
 		return;
 	}
-	pid = fork();
+	pid = fork_sharing_descriptors();
 	if (pid == 0)
 		_exit(be_stem(l, kind, pair[1]));
-	close(pair[1]);
-	if (pid > 0) {
+	if (pid > 0 && wait_until_born(pid, pair[0])) {
 		stems_add(&l->stems, kind, pid, pair[0]);
-		return;
+	} else {
+		close(pair[0]);
+		stems_failed(&l->stems, now_ns);
 	}
-	close(pair[0]);
-	stems_failed(&l->stems, now_ns);
+	close(pair[1]);
 }
 
 /* Return: the pid of a stem that has its order; 0: there is none */

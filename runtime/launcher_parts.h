@@ -19,6 +19,9 @@
 #define LAUNCHER_SOCKET_DIR  "l"
 #define LAUNCHER_SOCKET_NAME "launcher.sock"
 
+/* What slots keep is above: a stem copies what is below only. */
+#define LAUNCHER_LOW_FDS     64
+
 struct unclean;
 
 struct launcher {

@@ -6,7 +6,7 @@
  * They are made when nobody has asked for anything for a moment, one at a time, and not while the newest monitor's program is on
  * its way. They make their namespaces, and rehearse (runtime/rehearsal.h), below the priority of everything else. How many: one of a kind, twice as many (up to a bound) after each request that found none, and
  * one again after a quiet minute. A stem has no descriptor but its socket, its stdio and the monitors' socket to the
- * launcher; it ends when its socket closes. Single-threaded.
+ * launcher, nor room for the launcher's others; it ends when its socket closes. Single-threaded.
  */
 #pragma once
 

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stems: monitors that the launcher has ready, with fresh namespaces, before anybody asks."""
+import contextlib
 import os
+import shutil
 import signal
+import subprocess
+import time
 
 import harness
 from harness import Failed, eq, eventually
@@ -150,3 +154,62 @@ def test_there_may_be_no_stems(own):
     start(k, cid)
     eq(k.docker("exec", cid, "echo", "hello").stdout, "hello\n")
     eq(harness.stems_of(k.launcher_pid()), [])
+
+
+def room_for_descriptors(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("FDSize:"))
+
+
+def test_a_stem_has_no_room_for_the_launcher_s_descriptors(own):
+    """The launcher holds some of each container: they are not copied, and closed again, with each stem."""
+    k = own.start()
+    for _ in range(30):
+        k.run("-d", "--", "sleep", "1000")
+    if room_for_descriptors(k.launcher_pid()) <= 64:
+        raise Failed("the launcher holds less than this test believes")
+    eq({room_for_descriptors(p) for p in stems(k)}, {64})
+
+
+@contextlib.contextmanager
+def meddling(k, what):
+    """With the first close_range of the launcher's children: a stem has no descriptors of its own before it."""
+    if not shutil.which("strace"):
+        raise harness.Skip("strace is not installed")
+    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=close_range", "-e",
+                               f"inject=close_range:{what}:when=1", "-p", str(k.launcher_pid())], stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(1)
+        for p in harness.stems_of(k.launcher_pid()):
+            os.kill(p, signal.SIGKILL)
+        yield
+    finally:
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait()
+
+
+def test_a_stem_that_shares_descriptors_is_none(own):
+    k = own.start()
+    stems(k)
+    with meddling(k, "error=ENOMEM"):
+        time.sleep(2.5)
+        eventually("there is none", lambda: not harness.stems_of(k.launcher_pid()))
+    stems(k)
+    eq(k.run("--rm", "--", "echo", "hello").stdout, "hello\n")
+
+
+def test_a_stem_that_stands_still_is_killed_before_the_launcher_goes_on(own):
+    """Its descriptors are the launcher's until it has said that it has its own."""
+    k = own.start()
+    stems(k)
+    with meddling(k, "signal=SIGSTOP"):
+        stuck = eventually("one stands still", lambda: [p for p in harness.children_of(k.launcher_pid()) if is_stopped(p)])
+        eventually("it is gone", lambda: not harness.is_alive(stuck[0]))
+    stems(k)
+    eq(k.run("--rm", "--", "echo", "hello").stdout, "hello\n")
+
+
+def is_stopped(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as f:
+        return f.read().rsplit(")", 1)[1].split()[0] in "tT"
+    return False
