@@ -133,7 +133,7 @@ static int on_hello(struct launcher *l, struct request *r, struct err *e)
 	l->has_hello = true;
 	/* One that cannot be seen any more is nobody's. */
 	(void)stat(l->data_root, &root);
-	proto_build(&root, msg.build);
+	proto_build(&root, l->stems.max, msg.build);
 	launcher_tell(l, &msg, sizeof msg, -1);
 	for (size_t i = 0; i < l->slots.n; i++) {
 		if (l->slots.v[i].in_use && l->slots.v[i].is_orphan)

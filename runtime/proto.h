@@ -90,11 +90,11 @@ struct msg_hello {
 	char build[PROTO_BUILD_MAX];   /* proto_build() of the sender */
 };
 
-/* What a launcher and its kilnd must have in common: the program, and the data root. Return: nothing */
-static inline void proto_build(const struct stat *data_root, char ret[PROTO_BUILD_MAX])
+/* What a launcher and its kilnd must have in common, else another takes its place: the program, the data root, --stems. Return: nothing */
+static inline void proto_build(const struct stat *data_root, size_t n_stems, char ret[PROTO_BUILD_MAX])
 {
-	snprintf(ret, PROTO_BUILD_MAX, "%s/%d %llx:%llx", KILN_VERSION, PROTO_REVISION, (unsigned long long)data_root->st_dev,
-		 (unsigned long long)data_root->st_ino);
+	snprintf(ret, PROTO_BUILD_MAX, "%s/%d %llx:%llx %zu", KILN_VERSION, PROTO_REVISION, (unsigned long long)data_root->st_dev,
+		 (unsigned long long)data_root->st_ino, n_stems);
 }
 
 struct msg_launch {

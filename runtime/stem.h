@@ -14,11 +14,15 @@ struct launch_plan_stages;
 
 enum stem_ns { STEM_NET, STEM_IPC, STEM_UTS, STEM_NS_ };
 
-/* Owned descriptors of fresh namespaces; -1: there is none. In that of the network the loopback interface is up. */
+/*
+ * Owned descriptors of fresh namespaces, and of the file systems that show them (sysfs, mqueue), attached nowhere; -1: there is none.
+ * In that of the network the loopback interface is up. Making a sysfs takes longer the more of them there are.
+ */
 struct stem_namespaces {
 	int fds[STEM_NS_];
+	int mounts[STEM_NS_];
 };
-#define STEM_NAMESPACES_EMPTY { { -1, -1, -1 } }
+#define STEM_NAMESPACES_EMPTY { { -1, -1, -1 }, { -1, -1, -1 } }
 
 /**
  * stem_namespaces_make() - Make all of them; what cannot be had is -1: whoever launches makes it then
@@ -31,8 +35,8 @@ void stem_namespaces_make(struct stem_namespaces *ret);
 void stem_namespaces_close(struct stem_namespaces *ns);
 
 /**
- * stem_namespaces_use() - Where the plan wants a fresh one and there is one here, the plan enters it instead
- * @ns:    what is taken is the plan's: namespaces_close()
+ * stem_namespaces_use() - Where the plan wants a fresh one and there is one here, the plan enters it instead, and attaches its mount
+ * @ns:    what is taken is the plan's: namespaces_close(), mounts_close()
  * @arena: for the plan's list
  * Return: nothing
  */

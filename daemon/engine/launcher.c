@@ -454,7 +454,7 @@ struct launcher *launcher_new(const struct engine_config *cfg, struct loop *l,
 
 	*la = (struct launcher){ .cfg = cfg, .loop = l, .handlers = h, .ctx = ctx, .pidfd = -1 };
 	(void)fstat(cfg->data_root_fd, &root);
-	proto_build(&root, la->build);
+	proto_build(&root, (size_t)cfg->stems, la->build);
 	la->tick_ms = TICK_FIRST_MS;
 	la->timer = loop_timer_new(l, "launcher", tick, la);
 	connect_or_start(la);

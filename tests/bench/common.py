@@ -97,5 +97,5 @@ def machine():
         if which(name) and os.environ.get("PEERS") != "none":
             versions[name] = first_line(which(name), "--version")
     return {"cpu": cpu, "cpus": os.cpu_count(), "memory MiB": memory, "kernel": platform.release(), "cgroups": layout,
-            "file system": first_line("findmnt", "-nro", "FSTYPE", "-T", tempfile.gettempdir()),
+            "file system": first_line("findmnt", "-nro", "FSTYPE,SOURCE", "-T", tempfile.gettempdir()),
             "load before": round(os.getloadavg()[0], 1), "versions": versions}

@@ -13,6 +13,7 @@ import time
 
 import harness
 from common import CLIENT, FLOOR, ROOT, SLEEP, TRUE, first_line, which
+from loadrun import new_ext4, new_tmpfs
 
 FLOOR_EXEC, FLOOR_EXEC_CONFINED = "floor: setns + fork + exec + wait", "floor, with groups and filter"
 
@@ -106,14 +107,30 @@ class Bench:
     """What suites have in common: engines that are started when first asked for, and gone at the end."""
     def __init__(self, stack):
         self.stack = stack
-        self.dir = tempfile.mkdtemp(prefix="kiln-bench-")
-        stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
+        fresh_disk(stack)
+        self.dir = self.new_dir()
         self.run = tempfile.mkdtemp(prefix="kiln-bench-", dir=run_base())
         stack.callback(shutil.rmtree, self.run, ignore_errors=True)
         self.parent = f"/kiln/bench-{os.getpid()}"
         stack.callback(self.remove_groups)
         self.archive = harness.busybox_archive()
         self._kiln = self._docker = self.kilnd = None
+
+    def new_dir(self):
+        path = tempfile.mkdtemp(prefix="kiln-bench-")
+        self.stack.callback(shutil.rmtree, path, ignore_errors=True)
+        return path
+
+    @contextlib.contextmanager
+    def on_disk(self):
+        """Another Kiln, and floors, whose data is on the machine's disk: what is on tmpfs is memory itself."""
+        kept = self.dir, self._kiln, self.kilnd, tempfile.tempdir
+        tempfile.tempdir = None
+        self.dir, self._kiln = self.new_dir(), None
+        try:
+            yield
+        finally:
+            self.dir, self._kiln, self.kilnd, tempfile.tempdir = kept
 
     @property
     def kiln(self):
@@ -235,6 +252,32 @@ class Bench:
         with open(path + "/config.json", "w") as f:
             json.dump(config, f)
         return path
+
+
+def fresh_disk(stack):
+    """A new ext4 in a file on tmpfs, where all data roots are from here on. Elsewhere a new inode takes the longer, the more has been
+    deleted there in the last five minutes. Where it cannot be mounted, the disk is used as it is: the section's head has the file system."""
+    here = tempfile.mkdtemp(prefix="kiln-bench-")
+    stack.callback(shutil.rmtree, here, ignore_errors=True)
+    try:
+        new_tmpfs(here)
+        stack.callback(unmount, here)
+        new = new_ext4(here)
+    except (OSError, subprocess.CalledProcessError) as e:
+        print(f"bench: no new ext4 ({e}): the disk is used as it is", file=sys.stderr)
+        return
+    stack.callback(unmount, new)
+    stack.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
+    tempfile.tempdir = new
+
+
+def unmount(path):
+    """What still ends keeps it for a moment."""
+    for _ in range(50):
+        if subprocess.run(["umount", path], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+            return
+        time.sleep(0.1)
+    subprocess.run(["umount", "-l", path], check=False)
 
 
 def run_base():

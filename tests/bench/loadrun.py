@@ -18,19 +18,26 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 # ---- where ----------------------------------------------------------------------------------------
 
-def fresh_fs(job):
-    """A new ext4 in a file on tmpfs, or a directory that is given. Its own tmpfs has sockets and logs."""
-    here = job["dir"]
+def new_tmpfs(here):
+    """With room for the file of new_ext4(). Whoever calls unmounts it."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=90%", "none", here], check=True)
     for name in ("fs", "run"):
         os.mkdir(f"{here}/{name}")
-    if job.get("disk"):
-        return job["disk"]
+
+
+def new_ext4(here):
+    """In a file of that tmpfs. Return: where it is mounted"""
     with open(here + "/ext4", "wb") as f:
         f.truncate(6 << 30)
     subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard", here + "/ext4"], check=True)
     subprocess.run(["mount", "-o", "loop", here + "/ext4", here + "/fs"], check=True)
     return here + "/fs"
+
+
+def fresh_fs(job):
+    """A new ext4 in a file on tmpfs, or a directory that is given. Its own tmpfs has sockets and logs."""
+    new_tmpfs(job["dir"])
+    return job.get("disk") or new_ext4(job["dir"])
 
 
 # ---- processor time and memory ----------------------------------------------------------------------

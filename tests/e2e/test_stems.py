@@ -94,6 +94,51 @@ def test_the_rehearsed_filter_is_that_of_a_container(own):
     eq((len(kept), os.listdir(k.data_root + "/seccomp")), (1, kept))
 
 
+def end_stems(k):
+    k.extra_args = [*k.extra_args, "--stems", "0"]
+    k.restart()
+    eventually("no stems", lambda: not any(map(harness.stems_of, k.launcher_pids())))
+
+
+def test_how_many_there_may_be_is_changed_by_a_restart(own):
+    """The launcher, which lives on, would know of nothing: another takes its place, and the containers run on."""
+    k = own.start()
+    cid = k.run("-d", "--", "sleep", "1000").stdout.strip()
+    pid = k.state(cid)["Pid"]
+    stems(k)
+    end_stems(k)
+    eq(k.state(cid)["Pid"], pid)
+    eq(k.docker("exec", cid, "echo", "hello").stdout, "hello\n")
+    eq(k.run("--rm", "--", "echo", "hello").stdout, "hello\n")
+    eq([p for launcher in k.launcher_pids() for p in harness.stems_of(launcher)], [])
+
+
+def mounts_of(k, **host):
+    """What a container has mounted: where, options, type, source and the file system's options. And whether a stem was there for it."""
+    cid = create(k, ["sleep", "1000"], host=host)
+    ready = harness.stems_of(k.launcher_pid()) and stems(k)
+    start(k, cid)
+    with open(f"/proc/{k.state(cid)['Pid']}/mountinfo") as f:
+        rows = [line.replace(cid, "ID").split() for line in f]
+    took = monitor_of(k, cid) in ready
+    k.docker("rm", "-f", cid)
+    return sorted([row[4:] for row in rows if row[4] != "/" and "/etc/" not in row[4]]), took
+
+
+def test_mounts_are_the_same_with_a_stem_and_without(own):
+    """A stem has sysfs and mqueue ready: with the options that this container is to have."""
+    hosts = {}, {"Privileged": True}, {"ReadonlyRootfs": True}, {"IpcMode": "host"}, {"NetworkMode": "host"}
+    k = own.start()
+    stems(k)
+    had = [mounts_of(k, **h) for h in hosts]
+    eq([taken for _, taken in had], [True] * len(hosts))
+    end_stems(k)
+    for h, (mounts, _) in zip(hosts, had):
+        eq(mounts, mounts_of(k, **h)[0], h)
+        if not any("sysfs" in m for m in mounts) or not any("mqueue" in m for m in mounts):
+            raise Failed(f"{h}: no sysfs or no mqueue: {mounts}")
+
+
 def check_policies(own, want, *wrapper):
     own.wrapper = list(wrapper)
     k = own.start()
