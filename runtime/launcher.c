@@ -14,6 +14,10 @@
  * The control group of a container is removed here, since its monitor has no power left to do it: when the
  * monitor pokes us after init's end (before it tells kilnd, and thus before kilnd can ask for a new launch of the
  * same group), or when the program of a dead monitor ends, or when a monitor ends.
+ *
+ * We hold descriptors of every container. A fork copies all of them, and its child closes the copies: with a thousand containers that takes
+ * longer than all else. A stem shares our table instead until it has one of its own, of the low descriptors only (CLOSE_RANGE_UNSHARE); we
+ * wait for its word, since until then what we close is closed in it. A monitor that somebody waits for is a plain fork where no stem is ready.
  */
 #include "runtime/launcher.h"
 

@@ -183,17 +183,6 @@ void launcher_on_signals(struct launcher *l)
 
 /* --- what monitors ask for ------------------------------------------------------------------------- */
 
-/* Takes @fd. Return: a descriptor of the same above those that stems copy; @fd where there is no more room */
-static int keep_high(int fd)
-{
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, LAUNCHER_LOW_FDS);
-
-	if (high < 0)
-		return fd;
-	close(fd);
-	return high;
-}
-
 static void act_on_poke(struct launcher *l, const struct poke *p, int *fds, size_t n_fds)
 {
 	struct slot *s = p->slot < l->slots.n ? &l->slots.v[p->slot] : NULL;
@@ -204,7 +193,7 @@ static void act_on_poke(struct launcher *l, const struct poke *p, int *fds, size
 		for (size_t i = 0; i < n_fds; i++) {
 			/* The monitor may be killed before it does so itself; a read must never keep us. */
 			fd_set_nonblock(fds[i], true);
-			s->held_fds[i] = keep_high(TAKE_FD(fds[i]));
+			s->held_fds[i] = launcher_keep_high(TAKE_FD(fds[i]));
 		}
 	} else if (p->op == POKE_ENDED && atomic_load(&s->page->is_recorded)) {
 		slots_drop_held(s);

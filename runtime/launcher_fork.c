@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The launcher's forks: monitors, made when one is asked for or ahead of that, as stems. See launcher_stems.h. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/own.h"
 #include "runtime/launcher_parts.h"
 #include "runtime/monitor.h"
@@ -20,6 +22,16 @@
 
 #define LAUNCH_NS (50 * 1000000LL) /* longer than most launches take */
 #define BORN_MS   1000
+
+int launcher_keep_high(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, LAUNCHER_LOW_FDS);
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
+}
 
 /* Close every descriptor but 0, 1, 2 and the given ones, which are sorted here. */
 static void close_all_but(int *fds, size_t n)
@@ -96,10 +108,7 @@ static bool get_ready(const char *data_root, bool can_idle)
 	return !can_idle || sched_setscheduler(0, SCHED_OTHER, &none) == 0;
 }
 
-/*
- * It shares the launcher's descriptors until here, and copies only the low ones: copying those of a thousand containers, and closing
- * the copies, takes longer than all else. The launcher waits for the word: one byte, or none where it has failed.
- */
+/* The launcher waits for the word: one byte, or none where it has failed. See the theory in launcher.c. */
 static bool take_own_descriptors(const struct launcher *l, int sock)
 {
 	int low = LAUNCHER_LOW_FDS;
@@ -152,53 +161,53 @@ static bool is_launching(const struct launcher *l, int64_t now_ns)
 	return s->in_use && !atomic_load(&s->page->is_settled);
 }
 
-/* Until then our descriptors are its, too: one that does not come so far has to be gone before we go on. Return: whether it has them */
-static bool wait_until_born(pid_t pid, int sock)
+/* A child that shares our descriptors; not by fork(3), which copies them. Return: its pid; 0 in it; -1 with errno */
+static pid_t fork_sharing_descriptors(int *ret_pidfd)
 {
-	struct pollfd p = { .fd = sock, .events = POLLIN };
+	return (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_FILES | CLONE_PIDFD | SIGCHLD), NULL, ret_pidfd, NULL, 0ul);
+}
+
+/* Until it has its own, what we close or open is closed or opened in it: if it does not come so far, it has to be gone before we go on. */
+static bool wait_until_born(pid_t pid, int pidfd, int sock)
+{
+	struct pollfd set[] = { { .fd = sock, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
 	char byte;
 	int n;
 
 	do {
-		n = poll(&p, 1, BORN_MS);
+		n = poll(set, ARRAY_SIZE(set), BORN_MS);
 	} while (n < 0 && errno == EINTR);
-	if (n == 1 && recv(sock, &byte, 1, 0) == 1)
+	if (n > 0 && recv(sock, &byte, 1, MSG_DONTWAIT) == 1)
 		return true;
+	log_warn("launcher: a stem could not have descriptors of its own, going on without it");
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
 	return false;
 }
 
-/* A child that shares our descriptors; not by fork(3), which copies them. Return: its pid; 0 in it; -1 with errno */
-static pid_t fork_sharing_descriptors(void)
-{
-	return (pid_t)syscall(SYS_clone, (unsigned long)(CLONE_FILES | SIGCHLD), NULL, NULL, NULL, 0ul);
-}
-
 void launcher_make_stem(struct launcher *l)
 {
-	int64_t now_ns = clock_mono_ns();
-	enum stem_kind kind = stems_lacking(&l->stems, now_ns);
+	enum stem_kind kind = stems_lacking(&l->stems, clock_mono_ns());
+	AUTO_CLOSE int ours = -1, theirs = -1, pidfd = -1;
 	int pair[2];
 	pid_t pid;
 
-	if (kind == STEM_KINDS_ || is_launching(l, now_ns))
+	if (kind == STEM_KINDS_ || is_launching(l, clock_mono_ns()))
 		return;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
-		stems_failed(&l->stems, now_ns);
+		stems_failed(&l->stems, clock_mono_ns());
 		return;
 	}
-	pid = fork_sharing_descriptors();
+	ours = launcher_keep_high(pair[0]);
+	theirs = pair[1];
+	pid = fork_sharing_descriptors(&pidfd);
 	if (pid == 0)
-		_exit(be_stem(l, kind, pair[1]));
-	if (pid > 0 && wait_until_born(pid, pair[0])) {
-		stems_add(&l->stems, kind, pid, pair[0]);
-	} else {
-		close(pair[0]);
-		stems_failed(&l->stems, now_ns);
-	}
-	close(pair[1]);
+		_exit(be_stem(l, kind, theirs));
+	if (pid > 0 && wait_until_born(pid, pidfd, ours))
+		stems_add(&l->stems, kind, pid, TAKE_FD(ours));
+	else
+		stems_failed(&l->stems, clock_mono_ns());
 }
 
 /* Return: the pid of a stem that has its order; 0: there is none */

@@ -19,7 +19,7 @@
 #define LAUNCHER_SOCKET_DIR  "l"
 #define LAUNCHER_SOCKET_NAME "launcher.sock"
 
-/* What slots keep is above: a stem copies what is below only. */
+/* What is kept for as long as a container or a stem is from here on: stems copy only what is below. */
 #define LAUNCHER_LOW_FDS     64
 
 struct unclean;
@@ -85,7 +85,10 @@ struct order {
  */
 pid_t launcher_fork_monitor(struct launcher *l, const struct order *o, const int *fds, size_t n_fds);
 
-/* Nobody has asked for anything for a moment: make a stem that is missing */
+/* Takes @fd. Return: a descriptor of the same from LAUNCHER_LOW_FDS on; @fd where there is no more room */
+int launcher_keep_high(int fd);
+
+/* Nobody has asked for anything for a moment: make a stem that is missing. Blocks until it has descriptors of its own, a second at most */
 void launcher_make_stem(struct launcher *l);
 
 /* Listen no more, and end when no child is left: a newer launcher takes over, or systemd stops the scope */

@@ -85,9 +85,10 @@ static int start_monitor(struct launcher *l, struct request *r, struct err *e)
 		return err_set(e, ERR_CONFLICT, "launch: this launcher is being replaced");
 	if (!is_exec && slots_is_running(&l->slots, r->launch.id))
 		return err_set(e, ERR_CONFLICT, "launch: container '%s' is running", r->launch.id);
-	record_fd = fcntl(r->fds[1], F_DUPFD_CLOEXEC, LAUNCHER_LOW_FDS);
+	record_fd = fcntl(r->fds[1], F_DUPFD_CLOEXEC, 3);
 	if (record_fd < 0)
 		return err_sys(e, "launch: keep the exit record");
+	record_fd = launcher_keep_high(record_fd);
 	if (slots_take(&l->slots, r->launch.id, is_exec, record_fd, &index, e) < 0)
 		return -1;
 	o.slot = (uint32_t)index;

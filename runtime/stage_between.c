@@ -31,7 +31,7 @@ static _Noreturn void stage_make_foreign(const struct stage_ctx *c, const struct
 		const struct mount_op *op = &plan->ops[i];
 		int fd;
 
-		if (!op->is_premade)
+		if (!op->is_foreign)
 			continue;
 		fd = stage_new_fs(c, op);
 		if (dup3(fd, op->fd, O_CLOEXEC) < 0)
@@ -47,7 +47,7 @@ static size_t stage_number_foreign(const struct stage_ctx *c, struct launch_plan
 	size_t n = 0;
 
 	for (size_t i = 0; i < plan->n_ops; i++) {
-		if (!plan->ops[i].is_premade)
+		if (!plan->ops[i].is_foreign)
 			continue;
 		plan->ops[i].fd = open("/", O_PATH | O_CLOEXEC);
 		if (plan->ops[i].fd < 0)

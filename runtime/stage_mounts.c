@@ -145,7 +145,7 @@ static void stage_mount_fs(struct stage_ctx *c, const struct mount_op *op)
 	struct mount_attr attr = { .attr_set = op->copies_up ? op->attr_set & MOUNT_ATTR_RDONLY : 0, .propagation = op->propagation };
 	int target = DEFENCE(PROC_IS_PLAIN, is_plain, false) ? stage_plain_target(c, op)
 							     : stage_target(c, op, true);
-	int fd = op->is_premade ? op->fd : stage_new_fs(c, op), *kept = stage_kernel_fd(c, op);
+	int fd = op->fd >= 0 ? op->fd : stage_new_fs(c, op), *kept = stage_kernel_fd(c, op);
 
 	if (op->copies_up)
 		stage_copy_up(c, op, target, fd);

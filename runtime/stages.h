@@ -95,11 +95,11 @@ struct mount_op {
 	bool maps_below;      /* BIND: with what is mounted below */
 	bool is_group;        /* BIND: source is a directory of the container's own control group */
 	bool is_device;       /* BIND: source must be the device of mode and rdev */
-	bool is_premade;      /* FS: made beforehand, by who has power over the namespace that it shows, or by a stem */
+	bool is_foreign;      /* FS: it shows a namespace that is not the container's own: made beforehand, by who has power over that */
 	bool copies_up;       /* FS: what is at target is copied into it */
 	bool has_mode;        /* FS: a parameter says its mode */
 	bool allows_proc;     /* target may lie in procfs */
-	int fd;               /* BIND: owned by the plan; FS, is_premade: its detached mount; -1 */
+	int fd;               /* BIND: owned by the plan; FS: its detached mount, owned by the plan, where it was made beforehand: is_foreign, or by a stem; -1 */
 	mode_t mode;          /* DEVICE: with S_IFCHR, S_IFBLK or S_IFIFO */
 	dev_t rdev;
 	uid_t uid;

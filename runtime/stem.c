@@ -91,13 +91,12 @@ static void give_mount(int *fd, const char *type, struct launch_plan_stages *pla
 		struct mount_op *op = &plan->ops[i];
 		struct mount_attr attr = { .attr_set = op->attr_set };
 
-		if (op->kind != MOUNT_FS || op->is_premade || op->copies_up || op->n_params > 0 || !str_eq(op->type, type) ||
+		if (op->kind != MOUNT_FS || op->fd >= 0 || op->copies_up || op->n_params > 0 || !str_eq(op->type, type) ||
 		    !str_eq(op->source, type))
 			continue;
 		if (mount_setattr(*fd, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
 			return;
 		op->fd = TAKE_FD(*fd);
-		op->is_premade = true;
 	}
 }
 
@@ -105,6 +104,8 @@ void stem_namespaces_use(struct stem_namespaces *ns, struct launch_plan_stages *
 {
 	struct namespace_join *joins = arena_new_array(arena, struct namespace_join, plan->n_joins + STEM_NS_);
 
+	if (plan->has_users)   /* a user namespace has power over what was made in it only */
+		return;
 	if (plan->n_joins > 0)
 		memcpy(joins, plan->joins, plan->n_joins * sizeof joins[0]);
 	plan->joins = joins;

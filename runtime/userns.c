@@ -81,8 +81,8 @@ void userns_plan_mounts(struct launch_plan_stages *s)
 	for (size_t i = 0; i < s->n_ops; i++) {
 		struct mount_op *op = &s->ops[i];
 
-		op->is_premade = op->kind == MOUNT_FS && (shown_by(op->type) & ~own) != 0;
-		s->goes_between = s->goes_between || op->is_premade;
+		op->is_foreign = op->kind == MOUNT_FS && (shown_by(op->type) & ~own) != 0;
+		s->goes_between = s->goes_between || op->is_foreign;
 	}
 }
 

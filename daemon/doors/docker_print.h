@@ -21,7 +21,8 @@ void docker_print_inspect(const struct container *c, const int64_t *rw_bytes, st
 
 /* An answer about an image's name, kept while a list is printed: most of its containers are of few images. {0} at first; borrows */
 struct shown_image {
-	const char *name, *id, *shown;
+	const char *name, *id; /* asked about: the container's image as its user called it, and its ID */
+	const char *shown;     /* which of them lists show; NULL: nothing was asked yet */
 };
 
 /* One element of GET /containers/json; @rw_bytes as above; @last: what the one before has found, and then this one has */

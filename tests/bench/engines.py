@@ -124,13 +124,16 @@ class Bench:
     @contextlib.contextmanager
     def on_disk(self):
         """Another Kiln, and floors, whose data is on the machine's disk: what is on tmpfs is memory itself."""
-        kept = self.dir, self._kiln, self.kilnd, tempfile.tempdir
+        kept = self.dir, self._kiln, self.kilnd, self.stack, tempfile.tempdir
         tempfile.tempdir = None
-        self.dir, self._kiln = self.new_dir(), None
+        if file_system(tempfile.gettempdir()) == "tmpfs":
+            tempfile.tempdir = ROOT + "/build/bench"
         try:
-            yield
+            with contextlib.ExitStack() as self.stack:
+                self.dir, self._kiln = self.new_dir(), None
+                yield
         finally:
-            self.dir, self._kiln, self.kilnd, tempfile.tempdir = kept
+            self.dir, self._kiln, self.kilnd, self.stack, tempfile.tempdir = kept
 
     @property
     def kiln(self):
@@ -257,33 +260,40 @@ class Bench:
 def fresh_disk(stack):
     """A new ext4 in a file on tmpfs, where all data roots are from here on. Elsewhere a new inode takes the longer, the more has been
     deleted there in the last five minutes. Where it cannot be mounted, the disk is used as it is: the section's head has the file system."""
-    here = tempfile.mkdtemp(prefix="kiln-bench-")
-    stack.callback(shutil.rmtree, here, ignore_errors=True)
-    try:
-        new_tmpfs(here)
-        stack.callback(unmount, here)
-        new = new_ext4(here)
-    except (OSError, subprocess.CalledProcessError) as e:
-        print(f"bench: no new ext4 ({e}): the disk is used as it is", file=sys.stderr)
-        return
-    stack.callback(unmount, new)
-    stack.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
-    tempfile.tempdir = new
+    with contextlib.ExitStack() as made:
+        here = tempfile.mkdtemp(prefix="kiln-bench-")
+        made.callback(shutil.rmtree, here, ignore_errors=True)
+        made.callback(unmount, here)
+        try:
+            new_tmpfs(here)
+            made.callback(unmount, here + "/fs")
+            new = new_ext4(here)
+        except (OSError, subprocess.CalledProcessError) as e:
+            print(f"bench: no new ext4 ({e}): the disk is used as it is", file=sys.stderr)
+            return
+        made.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
+        tempfile.tempdir = new
+        stack.push(made.pop_all())
 
 
 def unmount(path):
     """What still ends keeps it for a moment."""
     for _ in range(50):
-        if subprocess.run(["umount", path], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+        if not os.path.ismount(path) or subprocess.run(["umount", path], stderr=subprocess.DEVNULL, check=False).returncode == 0:
             return
         time.sleep(0.1)
+    print(f"bench: {path} is busy: it goes when whoever uses it has ended", file=sys.stderr)
     subprocess.run(["umount", "-l", path], check=False)
+
+
+def file_system(path):
+    return first_line("stat", "-f", "-c", "%T", path)
 
 
 def run_base():
     """Where run-time state is put: on tmpfs, as /run is where the engines have it by default."""
     for d in ("/run", "/dev/shm"):
-        if first_line("stat", "-f", "-c", "%T", d) == "tmpfs":
+        if file_system(d) == "tmpfs":
             return d
     raise SystemExit("bench: neither /run nor /dev/shm is a tmpfs")
 

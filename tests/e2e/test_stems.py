@@ -111,32 +111,51 @@ def test_how_many_there_may_be_is_changed_by_a_restart(own):
     eq(k.docker("exec", cid, "echo", "hello").stdout, "hello\n")
     eq(k.run("--rm", "--", "echo", "hello").stdout, "hello\n")
     eq([p for launcher in k.launcher_pids() for p in harness.stems_of(launcher)], [])
+    k.extra_args[-1] = "3"
+    k.restart()
+    eventually("there are some again", lambda: any(map(harness.stems_of, k.launcher_pids())))
+    eq(k.state(cid)["Pid"], pid)
 
 
 def mounts_of(k, **host):
-    """What a container has mounted: where, options, type, source and the file system's options. And whether a stem was there for it."""
+    """What a container has mounted: where, options, type, source and the file system's options. And the device of each."""
     cid = create(k, ["sleep", "1000"], host=host)
-    ready = harness.stems_of(k.launcher_pid()) and stems(k)
     start(k, cid)
     with open(f"/proc/{k.state(cid)['Pid']}/mountinfo") as f:
         rows = [line.replace(cid, "ID").split() for line in f]
-    took = monitor_of(k, cid) in ready
     k.docker("rm", "-f", cid)
-    return sorted([row[4:] for row in rows if row[4] != "/" and "/etc/" not in row[4]]), took
+    return sorted([row[4:] for row in rows if row[4] != "/" and "/etc/" not in row[4]]), {row[4]: row[2] for row in rows}
+
+
+def device_of(path):
+    dev = os.stat(path).st_dev
+    return f"{os.major(dev)}:{os.minor(dev)}"
 
 
 def test_mounts_are_the_same_with_a_stem_and_without(own):
-    """A stem has sysfs and mqueue ready: with the options that this container is to have."""
+    """A stem has sysfs and mqueue ready: with the options that this container is to have, and of its own namespaces."""
     hosts = {}, {"Privileged": True}, {"ReadonlyRootfs": True}, {"IpcMode": "host"}, {"NetworkMode": "host"}
     k = own.start()
-    stems(k)
-    had = [mounts_of(k, **h) for h in hosts]
-    eq([taken for _, taken in had], [True] * len(hosts))
+    with_stems = []
+    for h in hosts:
+        stems(k)
+        with_stems.append(mounts_of(k, **h))
     end_stems(k)
-    for h, (mounts, _) in zip(hosts, had):
+    for h, (mounts, devices) in zip(hosts, with_stems):
         eq(mounts, mounts_of(k, **h)[0], h)
-        if not any("sysfs" in m for m in mounts) or not any("mqueue" in m for m in mounts):
-            raise Failed(f"{h}: no sysfs or no mqueue: {mounts}")
+        eq(devices["/sys"] == device_of("/sys"), "NetworkMode" in h, f"{h}: sysfs is the host's")
+
+
+def test_a_container_mounts_none_of_what_its_stem_has_ready(own):
+    if not shutil.which("strace"):
+        raise harness.Skip("strace is not installed")
+    k = own.start()
+    trace = k.dir + "/trace"
+    with traced_children(stems(k), ["-o", trace, "-e", "trace=fsopen"]):
+        start(k, create(k, ["sleep", "1000"]))
+    with open(trace) as f:
+        made = f.read()
+    eq([fs for fs in ("proc", "devpts", "sysfs", "mqueue") if f'fsopen("{fs}"' in made], ["proc", "devpts"])
 
 
 def check_policies(own, want, *wrapper):
@@ -201,9 +220,9 @@ def test_there_may_be_no_stems(own):
     eq(harness.stems_of(k.launcher_pid()), [])
 
 
-def room_for_descriptors(pid):
+def status_of(pid, key):
     with open(f"/proc/{pid}/status") as f:
-        return next(int(line.split()[1]) for line in f if line.startswith("FDSize:"))
+        return int(next(line.split()[1] for line in f if line.startswith(key + ":")))
 
 
 def test_a_stem_has_no_room_for_the_launcher_s_descriptors(own):
@@ -211,50 +230,70 @@ def test_a_stem_has_no_room_for_the_launcher_s_descriptors(own):
     k = own.start()
     for _ in range(30):
         k.run("-d", "--", "sleep", "1000")
-    if room_for_descriptors(k.launcher_pid()) <= 64:
-        raise Failed("the launcher holds less than this test believes")
-    eq({room_for_descriptors(p) for p in stems(k)}, {64})
+    held = len(os.listdir(f"/proc/{k.launcher_pid()}/fd"))
+    if held <= 64:
+        raise Failed(f"the launcher holds {held} descriptors, less than this test believes")
+    eq({status_of(p, "FDSize") for p in stems(k)}, {64})
 
 
 @contextlib.contextmanager
-def meddling(k, what):
-    """With the first close_range of the launcher's children: a stem has no descriptors of its own before it."""
-    if not shutil.which("strace"):
-        raise harness.Skip("strace is not installed")
-    tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=close_range", "-e",
-                               f"inject=close_range:{what}:when=1", "-p", str(k.launcher_pid())], stderr=subprocess.DEVNULL)
+def traced_children(pids, options):
+    """strace of these processes and of all that they fork, from when it has them all."""
+    pids = list(pids)
+    tracer = subprocess.Popen(["strace", "-f", "-qq", *options, *[a for p in pids for a in ("-p", str(p))]], stderr=subprocess.DEVNULL)
     try:
-        time.sleep(1)
-        for p in harness.stems_of(k.launcher_pid()):
-            os.kill(p, signal.SIGKILL)
+        eventually("strace has them", lambda: all(status_of(p, "TracerPid") for p in pids))
         yield
     finally:
         tracer.send_signal(signal.SIGINT)
         tracer.wait()
 
 
-def test_a_stem_that_shares_descriptors_is_none(own):
+@contextlib.contextmanager
+def meddling(k, what):
+    """With the first close_range of all stems that the launcher makes: before it they share the launcher's descriptors."""
+    if not shutil.which("strace"):
+        raise harness.Skip("strace is not installed")
+    ready = stems(k)
+    with traced_children([k.launcher_pid()], ["-o", "/dev/null", "-e", "trace=close_range", "-e", f"inject=close_range:{what}:when=1"]):
+        for p in ready:
+            os.kill(p, signal.SIGKILL)
+        yield
+
+
+def is_given_up(k):
+    return "a stem could not have descriptors of its own" in k.log_tail()
+
+
+def test_a_stem_that_cannot_have_descriptors_of_its_own_is_none(own):
     k = own.start()
-    stems(k)
     with meddling(k, "error=ENOMEM"):
-        time.sleep(2.5)
+        eventually("it is given up", lambda: is_given_up(k))
         eventually("there is none", lambda: not harness.stems_of(k.launcher_pid()))
     stems(k)
     eq(k.run("--rm", "--", "echo", "hello").stdout, "hello\n")
 
 
+def unborn(k):
+    """It is held before its close_range, and has no name of its own yet."""
+    return eventually("one is held", lambda: [p for p in harness.children_of(k.launcher_pid()) if harness.comm_of(p) == "kiln-launcher"], every=0.01)[0]
+
+
 def test_a_stem_that_stands_still_is_killed_before_the_launcher_goes_on(own):
     """Its descriptors are the launcher's until it has said that it has its own."""
     k = own.start()
-    stems(k)
-    with meddling(k, "signal=SIGSTOP"):
-        stuck = eventually("one stands still", lambda: [p for p in harness.children_of(k.launcher_pid()) if is_stopped(p)])
-        eventually("it is gone", lambda: not harness.is_alive(stuck[0]))
+    with meddling(k, "delay_enter=3000000"):
+        stuck = unborn(k)
+        eventually("it is gone", lambda: not harness.is_alive(stuck))
+        eventually("it is given up", lambda: is_given_up(k))
     stems(k)
     eq(k.run("--rm", "--", "echo", "hello").stdout, "hello\n")
 
 
-def is_stopped(pid):
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/stat") as f:
-        return f.read().rsplit(")", 1)[1].split()[0] in "tT"
-    return False
+def test_a_stem_may_be_killed_while_it_shares_descriptors(own):
+    k = own.start()
+    with meddling(k, "delay_enter=3000000"):
+        os.kill(unborn(k), signal.SIGKILL)
+        eventually("it is given up", lambda: is_given_up(k))
+    stems(k)
+    eq(k.run("--rm", "--", "echo", "hello").stdout, "hello\n")

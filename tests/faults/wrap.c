@@ -386,6 +386,6 @@ long fault_syscall(long number, long a, long b, long c, long d, long e, long f)
 		return -1;
 	rc = real(number, a, b, c, d, e, f);
 	if (rc == 0 && (number == SYS_clone3 || number == SYS_clone))
-		here.role = ROLE_INIT;
+		here.role = here.role == ROLE_LAUNCHER ? ROLE_MONITOR : ROLE_INIT;
 	return rc;
 }
