@@ -178,17 +178,19 @@ class Bench:
             return None
         root = f"{self.dir}/{name}"
         os.makedirs(root, exist_ok=True)
-        sock = root + "/d.sock"
+        sock, exec_root = root + "/d.sock", tempfile.mkdtemp(dir=self.run)
         log = open(root + "/log", "wb")
         proc = subprocess.Popen(
             ["unshare", "--mount", "--net", "--propagation", "private", *after(before), which("dockerd"), "-H", "unix://" + sock,
-             "--data-root", root + "/data", "--exec-root", tempfile.mkdtemp(dir=self.run), "--pidfile", root + "/pid", "--bridge", "none",
+             "--data-root", root + "/data", "--exec-root", exec_root, "--pidfile", root + "/pid", "--bridge", "none",
              "--iptables=false", "--ip6tables=false", "--cgroup-parent", f"{self.parent}/{name}"],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         self.stack.callback(end, proc)
         for _ in range(300):
             with contextlib.suppress(OSError, SystemExit):
-                return self.engine("dockerd", sock)
+                e = self.engine("dockerd", sock)
+                e.containerd = exec_root + "/containerd/containerd.sock"
+                return e
             if proc.poll() is not None:
                 break
             time.sleep(0.1)
