@@ -16,6 +16,7 @@ import tempfile
 import harness
 import loadimage
 from common import HERE, ROOT, ROUNDS, interleave, median, which
+from engines import run_base
 
 PEERS = {"umoci unpack": ("umoci", "umoci"), "podman load": ("podman", "podman"), "ctr images import": ("containerd", "ctr"),
          "docker load, dockerd": ("dockerd", "dockerd")}
@@ -24,7 +25,7 @@ BAR_REFERENCE, BAR_PEERS, BAR_MB = 1.25, 5, 64
 
 class Runs:
     def __init__(self, stack):
-        self.dir = tempfile.mkdtemp(prefix="kiln-load-")
+        self.dir = tempfile.mkdtemp(prefix="load-", dir=run_base())   # Podman wants it short
         stack.callback(shutil.rmtree, self.dir, ignore_errors=True)
         self.cgroup = f"/kiln/load-{os.getpid()}"
         stack.callback(self.remove_groups)
