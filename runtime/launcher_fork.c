@@ -130,7 +130,7 @@ static int be_stem(struct launcher *l, enum stem_kind kind, int sock)
 	size_t n_fds = 0;
 	ssize_t n;
 
-	if (!take_own_descriptors(l, sock) || prctl(PR_SET_NAME, "kiln-stem") < 0)
+	if (prctl(PR_SET_NAME, "kiln-stem") < 0 || !take_own_descriptors(l, sock))
 		return 1;
 	data_root = xstrdup(l->data_root);
 	leave_launcher(l, &sock, 1);

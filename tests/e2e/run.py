@@ -40,7 +40,7 @@ def discover():
 
 
 def planned(tests):
-    """{test: {"first", "plain"}} of plan.list; each must be there."""
+    """{test: {"first", "plain", "alone"}} of plan.list; each must be there."""
     with open(os.path.join(harness.ROOT, "tests/e2e/plan.list"), encoding="utf-8") as f:
         rows = [line.split()[:2] for line in f if line.strip() and not line.startswith("#")]
     unknown = [name for name, _ in rows if name not in tests] if SUITE == "e2e" else []
@@ -145,16 +145,8 @@ def work(todo, done):
     done.put(None)
 
 
-def main():
-    args = sys.argv[1:]
-    jobs = int(os.environ.get("E2E_JOBS", "2"))
-    if args[:1] == ["-j"]:
-        jobs, args = int(args[1]), args[2:]
-    is_verbose = args[:1] == ["-v"]
-    if is_verbose:
-        args = args[1:]
-    tests = discover()
-    names = chosen(tests, args)
+def run(names, jobs, is_verbose):
+    """By so many workers. Return: how many passed, and the lines of those that failed"""
     todo, done = multiprocessing.Queue(), multiprocessing.Queue()
     for n in names:
         todo.put(n)
@@ -179,6 +171,25 @@ def main():
             passed += 1
     for w in workers:
         w.join()
+    return passed, failed
+
+
+def main():
+    args = sys.argv[1:]
+    jobs = int(os.environ.get("E2E_JOBS", "2"))
+    if args[:1] == ["-j"]:
+        jobs, args = int(args[1]), args[2:]
+    is_verbose = args[:1] == ["-v"]
+    if is_verbose:
+        args = args[1:]
+    tests = discover()
+    plan, names = planned(tests), chosen(tests, args)
+    alone = [n for n in names if "alone" in plan.get(n, ())]
+    passed, failed = 0, []
+    for some, n_jobs in (([n for n in names if n not in alone], jobs), (alone, 1)):
+        if some:
+            done = run(some, n_jobs, is_verbose)
+            passed, failed = passed + done[0], failed + done[1]
     print(f"{passed} passed, {len(failed)} failed")
     return 1 if failed or not passed else 0
 

@@ -173,6 +173,8 @@ def test_kilnd_holds_nothing_of_a_container(k):
 def traced(k, do, *options):
     """What strace writes of kilnd, the launcher and all that they start, while something is done."""
     out = k.dir + "/strace"
+    # One that is made meanwhile is in neither list, and may be who is asked
+    eventually("stems are there", lambda: "--stems" in k.extra_args or len(harness.stems_of(launcher(k))) >= 2)
     tracer = subprocess.Popen(["strace", "-f", "-o", out, *options,
                                *[a for p in (k.proc.pid, *harness.starters_of(launcher(k))) for a in ("-p", str(p))]],
                               stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
